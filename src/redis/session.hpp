@@ -1,0 +1,107 @@
+// Owns: one connection to one server, as a protocol without a socket: handshake, pipelining, replies in order, pushes in order,
+// reconnection with back-off, the watermark. Bytes and time go in; bytes, and a wish to open or close, come out.
+// One owner thread; only `generation()` and `watermark()` may be read by others.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/dice.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "resp/value.hpp"
+
+namespace tiercel::redis {
+
+// Whose reply it is: chosen by the caller, handed back with it.
+struct ReplyToken {
+  std::uint64_t operation = 0;
+  std::uint32_t step = 0;
+};
+
+// Told in wire order, from within Session::received, advance, closed. Must not call `received`, `advance` or `closed` back; may submit.
+class SessionListener {
+ public:
+  virtual ~SessionListener() = default;
+  virtual void on_reply(ReplyToken token, const resp::Value& value) = 0;   // views are valid during the call
+  virtual void on_lost(ReplyToken token, const Error& why) = 0;            // queued or sent, its reply not seen: unknown outcome
+  virtual void on_invalidated(std::string_view redis_key) = 0;
+  virtual void on_flushed() = 0;                                           // a null push: everything
+  virtual void on_ready() = 0;                                             // handshake done; the first commands may be submitted
+  virtual void on_down(const Error& why) = 0;                              // was ready, or could not become it
+};
+
+struct SessionOptions {
+  std::string user, password;        // empty: no AUTH; user empty: "default"
+  unsigned database = 0;
+  std::string client_name;           // CLIENT SETNAME; empty: none
+  bool tracking = true;              // CLIENT TRACKING ON OPTIN; if the server refuses it, go on without: tracks() is false
+  std::size_t value_bytes_max = (8u << 20) + 65536;   // a longer bulk is read past and given as resp::Value::Type::oversized
+  std::size_t in_flight_max = 10'000;
+  std::size_t write_buffer_max = 8u << 20;
+  Duration handshake_max = std::chrono::seconds{2};
+  Duration silence_max = std::chrono::seconds{5};     // replies owed and not a byte for so long: the connection is given up
+  Duration heartbeat_every{0};       // idle for so long: TIME is sent, which moves the watermark and the clock offset; 0: never
+  Duration backoff_min = std::chrono::milliseconds{50}, backoff_max = std::chrono::seconds{5};   // full jitter
+};
+
+class Session {
+ public:
+  enum class State : std::uint8_t { idle, opening, handshaking, ready, waiting, failed, ended };
+  enum class Submitted : std::uint8_t { queued, full, down };
+  enum class Wish : std::uint8_t { none, open, close };
+
+  Session(SessionOptions options, SessionListener& listener, Dice& dice);
+  ~Session();
+
+  // --- life
+  void start(Timestamp now);            // from idle, failed or ended: wishes to open
+  void end(Timestamp now);              // wishes to close; what is in flight is lost; no reconnection
+  Wish take_wish();                     // what the driver must do now; asked after every call below
+  void opened(Timestamp now);           // the driver connected (TLS done): the handshake begins
+  void closed(const Error& why, Timestamp now);   // the connection is gone, or could not be made; call at most once per open
+  void advance(Timestamp now);
+  std::optional<Timestamp> next_deadline() const;
+
+  // --- bytes
+  std::span<char> receive_buffer();                    // where the driver may write; never empty; valid until received()
+  void received(std::size_t bytes, Timestamp now);
+  std::string_view output() const;                     // what is to be sent; stays valid until sent() or submit()
+  void sent(std::size_t bytes);
+
+  // --- commands (only when ready, else `down`; `full` past in_flight_max or write_buffer_max)
+  // With `tracked`, CLIENT CACHING YES goes before it, whose OK is swallowed here (nothing if the server does not track).
+  Submitted submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked = false);
+
+  // --- what is known
+  State state() const;
+  bool tracks() const;
+  const std::string& server_version() const;           // "7.0.15"; empty before the first handshake
+  const std::string& run_id() const;                   // from INFO server; empty if not permitted
+  std::uint64_t client_id() const;
+  Duration server_offset() const;                      // ServerTime minus Timestamp, from TIME (middle of the round trip)
+  const std::optional<Error>& last_error() const;      // why it is not ready, if it is not; `failed` state: needs the operator
+  std::size_t in_flight() const;
+  std::uint64_t writes() const;                        // times output() went from empty to not: for tests of pipelining
+
+  // --- any thread
+  // 0 while not ready; otherwise a number that grows with every handshake: entries of another generation are unverified.
+  std::uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
+  // The send time of the newest command whose reply has arrived. Published (release) after the pushes before that reply were told.
+  Timestamp watermark() const { return Timestamp{Duration{watermark_.load(std::memory_order_acquire)}}; }
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;   // or plain members: the implementer's choice
+  std::atomic<std::uint32_t> generation_{0};
+  std::atomic<std::int64_t> watermark_{0};
+};
+
+}  // namespace tiercel::redis
