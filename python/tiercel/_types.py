@@ -1,0 +1,81 @@
+"""Owns: the small words of the public interface: MISSING, Pattern, Tag, and Loaded, which loaders hand to the engine."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+__all__ = ["MISSING", "Loaded", "MissingType", "Pattern", "Tag"]
+
+PATTERN_BYTES_MAX: Final = 1024  # kPatternBytesMax in src/entry/key.hpp
+TAG_BYTES_MAX: Final = 1024  # kTagBytesMax
+
+
+class MissingType(enum.Enum):
+    """The type of MISSING. An enumeration, because type checkers narrow `value is MISSING`, and copies and pickles stay itself."""
+
+    MISSING = "MISSING"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        # Falsy, so that `await cache.get(key, default=MISSING) or fallback` does what it says. Compare with `is` to tell it from None or 0.
+        return False
+
+
+MISSING: Final = MissingType.MISSING
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A glob over keys, as `delete_pattern` takes it. Quote what comes from outside with `tiercel.escape`."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        _check_name("pattern", self.text, PATTERN_BYTES_MAX)
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text!r})"
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A name that many entries carry. Invalidating it costs one round trip, however many they are."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        _check_name("tag", self.name, TAG_BYTES_MAX)
+
+    def __repr__(self) -> str:
+        return f"Tag({self.name!r})"
+
+
+class Loaded(NamedTuple):
+    """What a load gives the engine.
+
+    value: store `payload` and give it to all who wait. answer_only: give it to them, store nothing. uncacheable: it has no bytes;
+    others run their own loader. Times are seconds from now; None: no deadline.
+    """
+
+    kind: Literal["value", "answer_only", "uncacheable"]
+    payload: bytes = b""
+    codec: int = 0
+    usable_for: float | None = None
+    fresh_for: float | None = None
+
+
+def _check_name(what: str, text: object, bytes_max: int) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{what}: expected a str, not {type(text).__name__}")
+    if not text:
+        raise ValueError(f"{what}: it is empty")
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"{what}: {text!r} has lone surrogates and is not text in UTF-8") from None
+    if length > bytes_max:
+        raise ValueError(f"{what}: {length} bytes, the limit is {bytes_max}")
