@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from numbers import Real
-from typing import Any, Final, TypeAlias, Union, cast
+from typing import Any, Final, TypeAlias
 
 __all__ = ["Expire", "ExpireOption", "expire_of_result", "parse_duration", "parse_expire", "parse_expire_option"]
 
-Expire: TypeAlias = Union[int, float, str, timedelta, None]
-ExpireOption: TypeAlias = Union[Expire, Callable[[Any], Expire]]
+Expire: TypeAlias = int | float | str | timedelta | None
+ExpireOption: TypeAlias = Expire | Callable[[Any], Expire]
 
 SECONDS_MIN: Final = 0.001  # Redis counts milliseconds
 SECONDS_MAX: Final = 100 * 365.25 * 86_400.0  # microseconds of it, added to any clock, fit 63 bits
@@ -33,7 +33,7 @@ def parse_expire(value: Expire, argument: str = "expire") -> float | None:
 def parse_expire_option(value: ExpireOption, argument: str = "expire") -> float | None | Callable[[Any], Expire]:
     """The same for options that also take a callable of the result: callables pass through unchanged."""
     if callable(value):
-        return cast(Callable[[Any], Expire], value)
+        return value
     return parse_expire(value, argument)
 
 
@@ -47,11 +47,11 @@ def expire_of_result(value: Expire, argument: str = "expire") -> float | None:
     return _bounded(seconds, value, argument, "None means no expiry")
 
 
-def parse_duration(value: int | float | str | timedelta, argument: str, *, advice: str = "") -> float:
+def parse_duration(value: float | str | timedelta, argument: str, *, advice: str = "") -> float:
     """Seconds above zero, for expiry and for every setting that is a time."""
     seconds = _seconds(value, argument)
     if seconds <= 0:
-        raise ValueError(_say(f"{argument}: {value!r} is not above zero", advice))
+        raise ValueError(_say(f"{argument}: {_short(value)} is not above zero", advice))
     return _bounded(seconds, value, argument, advice)
 
 
