@@ -1,0 +1,1 @@
+"""Runnable examples. Start the FastAPI application with `python -m examples.fastapi`."""
