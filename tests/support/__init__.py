@@ -1,0 +1,1 @@
+"""What the tests stand on: real servers, a faulty network, scripted peers. Import as `from support.servers import start`."""
