@@ -1,0 +1,207 @@
+#include "cache/core.hpp"
+
+#include <algorithm>
+
+#include "cache/flight.hpp"
+#include "cache/invalidate.hpp"
+#include "cache/tag_fetch.hpp"
+
+namespace tiercel {
+
+namespace {
+constexpr Duration kReleaseEvery = std::chrono::milliseconds{250};   // expired memory is freed at most so often
+}
+
+Core::Core(EngineSettings given, const Dice::Seed& seed)
+    : settings(std::move(given)),
+      names(settings.name_space),
+      dice(seed),
+      memory(MemoryOptions{.bytes_max = settings.memory_bytes_max}),
+      breaker(settings.breaker_overruns, settings.breaker_rest),
+      pending(settings.pending_max) {}
+
+// ---- tasks
+
+Task* Core::find_task(TaskId id) {
+  const auto at = tasks_.find(id);
+  return at == tasks_.end() ? nullptr : at->second.get();
+}
+
+void Core::set_deadline(Task& task, Timestamp now) {
+  task.deadline = now + settings.op_timeout;
+  deadlines_.emplace_back(task.deadline, task.id);
+}
+
+void Core::finish(Task& task, Outcome outcome) {
+  if (!task.abandoned) finish_now(task.id, std::move(outcome));
+  drop(task.id);
+}
+
+void Core::finish_now(OperationId id, Outcome outcome) {
+  Event event;
+  event.kind = Event::Kind::finished;
+  event.operation = id;
+  event.outcome = std::move(outcome);
+  emit(std::move(event));
+}
+
+void Core::drop(TaskId id) {
+  const auto at = tasks_.find(id);
+  if (at == tasks_.end()) return;
+  graveyard_.push_back(std::move(at->second));   // it may be executing: buried when the engine is left
+  tasks_.erase(at);
+}
+
+void Core::expire_tasks(Timestamp now) {
+  while (!deadlines_.empty() && deadlines_.front().first <= now) {
+    Task* task = find_task(deadlines_.front().second);
+    deadlines_.pop_front();
+    if (task != nullptr && task->deadline <= now) {
+      task->deadline = kNever;
+      task->overdue(*this, now);
+    }
+  }
+}
+
+std::optional<Timestamp> Core::next_task_deadline() {
+  while (!deadlines_.empty()) {
+    const Task* task = find_task(deadlines_.front().second);
+    if (task != nullptr && task->deadline == deadlines_.front().first) return task->deadline;
+    deadlines_.pop_front();
+  }
+  return std::nullopt;
+}
+
+// ---- events
+
+void Core::notice(Event::Level level, std::string text) {
+  Event event;
+  event.kind = Event::Kind::notice;
+  event.level = level;
+  event.text = std::move(text);
+  emit(std::move(event));
+}
+
+std::optional<Event> Core::next_event() {
+  if (events_.empty()) return std::nullopt;
+  Event event = std::move(events_.front());
+  events_.pop_front();
+  return event;
+}
+
+// ---- Redis
+
+bool Core::may_use_redis(Timestamp now) {
+  if (!has_redis() || !remote->ready() || !breaker.allows(now)) return false;
+  if (!pending.empty()) replay_pending(now);
+  return true;
+}
+
+bool Core::submit(Task& task, Step step, std::span<const std::string_view> arguments, Timestamp now, bool tracked) {
+  return remote->submit(arguments, task.id, step, now, tracked);
+}
+
+void Core::overran(Timestamp now) {
+  counters.redis_timeouts.add();
+  if (!breaker.overran(now)) return;
+  notice(Event::Level::warning, "Redis does not answer in time; it is left alone for a while and requests go to their loaders");
+}
+
+// What could not be sent goes first, on the same connection: what is asked behind it sees it done. Patterns need scans; until such a scan
+// has ended, Pending::covers() keeps readers from trusting what is under it.
+void Core::replay_pending(Timestamp now) {
+  if (now < replay_not_before) return;
+  replay_not_before = now + settings.breaker_rest;
+  const std::set<std::string> patterns = pending.patterns();
+  Pending::Items items = pending.take();
+  if (items.root) items.tags.emplace(kRootTag);
+  if (!items.keys.empty() || !items.tags.empty()) {
+    auto& task = add<InvalidateTask>(std::vector<std::string>(items.keys.begin(), items.keys.end()),
+                                     std::vector<std::string>(items.tags.begin(), items.tags.end()));
+    task.abandoned = true;
+    task.replay(*this, now);
+  }
+  for (const std::string& pattern : patterns) {
+    auto& task = add<MatchingTask>(pattern, true);
+    task.abandoned = true;
+    task.start(*this, now);
+  }
+}
+
+// ---- coherence
+
+EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use) {
+  // The watermark before the generation, both before the entry: an entry is never given a watermark younger than its own tracking.
+  const Timestamp watermark = remote ? remote->watermark() : now;
+  const std::uint32_t generation = remote ? remote->generation() : 0;
+  EntryRef entry = count_use ? memory.find(key, now) : memory.peek(key, now);
+  if (!entry) return {};
+  if (remote != nullptr) {
+    const EntryFacts& facts = entry->facts();
+    const bool tracked = facts.generation != 0 && facts.generation == generation;
+    const Timestamp as_of = tracked ? std::max(facts.as_of, watermark) : facts.as_of;
+    if (as_of < now - settings.staleness) return {};
+  }
+  if (tags.check(*entry) != TagTable::Check::current) return {};
+  return entry;
+}
+
+bool Core::put_in_memory(const EntryRef& entry, Timestamp now) {
+  if (settings.memory_bytes_max == 0 || !memory.insert(entry, now)) return false;
+  const Timestamp until = entry->facts().usable_until;
+  if (until != kNever) release_due = std::min(release_due, std::max(until, now + kReleaseEvery));
+  return true;
+}
+
+void Core::key_changed(std::string_view key) {
+  memory.erase(key);
+  const auto at = flights.find(std::string(key));
+  if (at != flights.end()) seal(*at->second);
+}
+
+void Core::tag_changed(std::string_view tag) {
+  if (tag == kRootTag) everything_changed();
+  tags.drop(tag);
+  std::vector<Flight*> hurt;
+  for (const auto& [key, flight] : flights) {
+    if (flight->has_tag(tag)) hurt.push_back(flight);
+  }
+  for (Flight* flight : hurt) seal(*flight);
+}
+
+std::size_t Core::keys_changed_matching(std::string_view pattern) {
+  const std::size_t erased = memory.erase_if([pattern](const Entry& entry) { return glob_match(pattern, entry.key()); });
+  std::vector<Flight*> hurt;
+  for (const auto& [key, flight] : flights) {
+    if (glob_match(pattern, key)) hurt.push_back(flight);
+  }
+  for (Flight* flight : hurt) seal(*flight);
+  return erased;
+}
+
+void Core::everything_changed() {
+  memory.clear();
+  tags.drop_all();
+  while (!flights.empty()) seal(*flights.begin()->second);
+}
+
+std::vector<TagStamp> Core::local_stamps(const std::vector<std::string>& wanted) {
+  std::vector<TagStamp> stamps;
+  for (const std::string& tag : wanted) {
+    std::optional<TagKnown> known = tags.find(tag);
+    if (!known) {
+      known = TagKnown{Stamp::roll(dice), kServerNever};
+      tags.learn(tag, *known);
+    }
+    stamps.push_back({tag, known->stamp});
+  }
+  return stamps;
+}
+
+void Core::seal(Flight& flight) {
+  flight.sealed = true;
+  const auto at = flights.find(flight.key());
+  if (at != flights.end() && at->second == &flight) flights.erase(at);
+}
+
+}  // namespace tiercel

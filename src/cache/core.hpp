@@ -1,0 +1,128 @@
+// Owns: what all paths of the engine share: settings, memory, tags, counters, the remote, tasks and their deadlines, events.
+// A task is one multi-step operation as a small state machine, fed by replies and time; each kind has a file of its own.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/dice.hpp"
+#include "cache/breaker.hpp"
+#include "cache/engine.hpp"
+#include "cache/pending.hpp"
+#include "cache/remote.hpp"
+#include "cache/tag_table.hpp"
+#include "entry/key.hpp"
+#include "memory/memory_store.hpp"
+#include "stats/counters.hpp"
+#include "stats/histogram.hpp"
+
+namespace tiercel {
+
+class Core;
+class Flight;
+class LinkState;
+
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual void reply(Core& core, Step step, const resp::Value& value, Timestamp now) = 0;
+  // Queued or sent, and no reply will come: whether the server did it is unknown.
+  virtual void lost(Core& core, Step step, const Error& why, Timestamp now) = 0;
+  virtual void overdue(Core& core, Timestamp now) = 0;
+  // The caller has left. True: the task may be dropped; false: it goes on without one.
+  virtual bool abandon(Core&, Timestamp) { return true; }
+  // A connection is ready, or cannot become so: for those that wait for it.
+  virtual void connection_changed(Core&, const LinkState&, Timestamp) {}
+
+  TaskId id = 0;
+  Timestamp deadline = kNever;
+  bool abandoned = false;   // its end is told to nobody
+};
+
+class Core {
+ public:
+  Core(EngineSettings settings, const Dice::Seed& seed);
+
+  // --- tasks
+  template <class T, class... A>
+  T& add(A&&... arguments) {
+    auto task = std::make_unique<T>(std::forward<A>(arguments)...);
+    T& added = *task;
+    added.id = ++last_id_;
+    tasks_.emplace(added.id, std::move(task));
+    return added;
+  }
+  Task* find_task(TaskId id);
+  TaskId next_id() { return ++last_id_; }
+  void set_deadline(Task& task, Timestamp now);     // op_timeout from now
+  void finish(Task& task, Outcome outcome);         // tells its end (unless abandoned), then drops it
+  void drop(TaskId id);                             // without a word; safe from within the task's own methods
+  void finish_now(OperationId id, Outcome outcome); // an operation that needed no task
+  void expire_tasks(Timestamp now);
+  std::optional<Timestamp> next_task_deadline();
+  void bury() { graveyard_.clear(); }
+  template <class F>
+  void each_task(F&& visit) {
+    std::vector<TaskId> ids;
+    for (const auto& [id, task] : tasks_) ids.push_back(id);
+    for (const TaskId id : ids) {
+      if (Task* task = find_task(id)) visit(*task);
+    }
+  }
+
+  // --- events
+  void emit(Event event) { events_.push_back(std::move(event)); }
+  void notice(Event::Level level, std::string text);
+  std::optional<Event> next_event();
+
+  // --- Redis
+  bool has_redis() const { return settings.redis.has_value(); }
+  // May an operation use Redis now? Sends what is pending first.
+  bool may_use_redis(Timestamp now);
+  bool submit(Task& task, Step step, std::span<const std::string_view> arguments, Timestamp now, bool tracked = false);
+  void overran(Timestamp now);                      // a task's budget ran out
+  ServerTime server_now(Timestamp now) const { return ServerTime{now.time_since_epoch() + remote->server_offset()}; }
+
+  // --- coherence: what makes entries, tags and flights unusable
+  EntryRef usable_entry(std::string_view key, Timestamp now, bool count_use);   // verified, tags current; may be past its soft deadline
+  bool put_in_memory(const EntryRef& entry, Timestamp now);
+  void key_changed(std::string_view key);           // by a push, or by a write of our own
+  void tag_changed(std::string_view tag);
+  std::size_t keys_changed_matching(std::string_view pattern);   // returns how many left memory
+  void everything_changed();
+  // Stamps for tags where Redis cannot give any: known to this process alone.
+  std::vector<TagStamp> local_stamps(const std::vector<std::string>& tags);
+
+  // --- flights by key; sealed ones are not here
+  std::unordered_map<std::string, Flight*> flights;
+  void seal(Flight& flight);
+
+  EngineSettings settings;
+  KeySpace names;
+  Dice dice;
+  MemoryStore memory;
+  TagTable tags;
+  Counters counters;
+  Histogram redis_latency, load_latency;
+  Breaker breaker;
+  Pending pending;
+  Remote* remote = nullptr;      // null on memory://
+  Timestamp release_due = kNever;    // when expired memory is next looked at
+  Timestamp replay_not_before{};     // a replay that Redis refused is not tried again at once
+
+ private:
+  void replay_pending(Timestamp now);
+
+  std::unordered_map<TaskId, std::unique_ptr<Task>> tasks_;
+  std::vector<std::unique_ptr<Task>> graveyard_;
+  std::deque<std::pair<Timestamp, TaskId>> deadlines_;   // in order: every budget is op_timeout
+  std::deque<Event> events_;
+  TaskId last_id_ = 0;
+};
+
+}  // namespace tiercel

@@ -1,0 +1,131 @@
+#include "cache/fill.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "cache/steps.hpp"
+#include "cache/tag_fetch.hpp"
+#include "redis/errors.hpp"
+
+namespace tiercel {
+
+namespace {
+
+// Gives a tag a longer life while it still has the stamp we know.
+constexpr std::string_view kExtendTag =
+    "local v=redis.call('GET',KEYS[1]) "
+    "if not v or string.sub(v,1,16)~=ARGV[1] then return 0 end "
+    "if ARGV[3]=='0' then redis.call('SET',KEYS[1],ARGV[2]) else redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) end "
+    "return 1";
+
+std::string milliseconds(Duration duration) {
+  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(duration).count()));
+}
+
+}  // namespace
+
+Error too_large(const Core& core, std::string_view key, std::size_t bytes) {
+  return {ErrorCode::too_large,
+          "the value of '" + std::string(key.substr(0, 100)) + "' has " + std::to_string(bytes) + " bytes, more than value_bytes_max (" +
+              std::to_string(core.settings.value_bytes_max) + ")",
+          "it was answered and not stored; store less, or raise value_bytes_max"};
+}
+
+Fill::Fill(Core& core, std::string_view key, std::string_view payload, const StoreOptions& options, std::vector<TagStamp> stamps,
+           Coherence coherence, Times times)
+    : options_(options), stamps_(std::move(stamps)) {
+  const auto after = [&times](const std::optional<Duration>& life) { return life ? times.now + *life : kNever; };
+  EntryFacts facts;
+  facts.stamp = Stamp::roll(core.dice);
+  facts.version = options.version.value_or(0);
+  facts.has_version = options.version.has_value();
+  facts.usable_until = after(options.usable_for);
+  facts.fresh_until = options.fresh_for ? after(options.fresh_for) : facts.usable_until;
+  facts.as_of = times.as_of;
+  facts.generation = coherence == Coherence::tracked && core.remote->tracks() ? core.remote->generation() : 0;
+  facts.load_cost = options.load_cost;
+  facts.codec = options.codec;
+  std::vector<TagStamp> own;
+  std::copy_if(stamps_.begin(), stamps_.end(), std::back_inserter(own), [](const TagStamp& tag) { return tag.name != kRootTag; });
+  if (payload.size() > core.settings.value_bytes_max) {
+    refused_ = too_large(core, key, payload.size());
+    core.counters.stores_refused.add();
+  }
+  entry_ = Entry::make(key, facts, own, payload);
+}
+
+void Fill::keep(Core& core, Timestamp now) {
+  if (!refused_) core.put_in_memory(entry_, now);
+}
+
+bool Fill::start(Core& core, Task& task, Timestamp now) {
+  const std::string record = core.names.value(entry_->key());
+  if (refused_) {
+    const std::array<std::string_view, 2> unlink{"UNLINK", record};
+    if (core.submit(task, ask::step(ask::removed), unlink, now)) ++outstanding_;
+    return false;
+  }
+  if (!extend_tags(core, task, now)) return false;
+  const std::string bytes = encode_record(header(core, now), stamps_, {}, entry_->payload());
+  const std::string life = options_.usable_for ? milliseconds(*options_.usable_for) : std::string();
+  const std::array<std::string_view, 5> set{"SET", record, bytes, "PX", life};
+  if (!core.submit(task, ask::step(ask::written), std::span(set).first(options_.usable_for ? 5 : 3), now)) return false;
+  ++outstanding_;
+  if (!core.remote->tracks()) return true;
+  const std::array<std::string_view, 4> getrange{"GETRANGE", record, "0", "63"};
+  if (core.submit(task, ask::step(ask::header), getrange, now, true)) ++outstanding_;
+  return true;
+}
+
+void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
+  --outstanding_;
+  if (step.kind == ask::written) {
+    written_ = value.is_ok();
+    if (!written_) {
+      refused_ = value.is_error() ? redis::classify(value.text) : Error{ErrorCode::protocol, "SET was not answered by OK", ""};
+      core.counters.redis_errors.add();
+    } else if (!core.remote->tracks()) {
+      core.put_in_memory(entry_, now);
+    }
+  } else if (step.kind == ask::header && written_ && value.is_string()) {
+    const Result<Header> seen = decode_header(value.text);
+    if (seen && seen->stamp == entry_->facts().stamp) core.put_in_memory(entry_, now);
+  }
+}
+
+// A tag must outlive what is filled under it: forgotten sooner, it would only cost misses; but a cache that forgets is not one.
+bool Fill::extend_tags(Core& core, Task& task, Timestamp now) {
+  for (std::size_t index = 0; index < stamps_.size(); ++index) {
+    const TagStamp& tag = stamps_[index];
+    if (tag.name == kRootTag) continue;
+    const auto known = core.tags.find(tag.name);
+    if (!known || known->stamp != tag.stamp || known->deadline == kServerNever) continue;
+    const bool forever = !options_.usable_for;
+    const ServerTime needed = forever ? kServerNever : core.server_now(now) + 2 * *options_.usable_for;
+    if (!forever && needed <= known->deadline) continue;
+    const ServerTime deadline = forever ? kServerNever : std::max(needed, core.server_now(now) + kTagLifeMin);
+    const std::string key = core.names.tag(tag.name);
+    const std::string bytes = encode_tag({tag.stamp, deadline});
+    const std::string life = forever ? "0" : milliseconds(deadline - core.server_now(now));
+    const std::array<std::string_view, 7> eval{"EVAL", kExtendTag, "1", key, tag.stamp.view(), bytes, life};
+    if (!core.submit(task, ask::step(ask::tag_kept, index), eval, now)) return false;
+    ++outstanding_;
+  }
+  return true;
+}
+
+Header Fill::header(Core& core, Timestamp now) const {
+  const ServerTime at = core.server_now(now);
+  const auto after = [at](const std::optional<Duration>& life) { return life ? at + *life : kServerNever; };
+  Header header;
+  header.codec = options_.codec;
+  header.has_version = options_.version.has_value();
+  header.stamp = entry_->facts().stamp;
+  header.version = options_.version.value_or(0);
+  header.usable_until = after(options_.usable_for);
+  header.fresh_until = options_.fresh_for ? after(options_.fresh_for) : header.usable_until;
+  header.load_cost = options_.load_cost;
+  return header;
+}
+
+}  // namespace tiercel

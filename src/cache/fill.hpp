@@ -1,0 +1,49 @@
+// Owns: storing one value: SET of the record, then a tracked read of its header behind it. The server's answers are OK, our own push, and the
+// header: only when the header shows our stamp do the bytes just written enter memory. Part of a task (Flight, StoreTask).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/core.hpp"
+
+namespace tiercel {
+
+class Fill {
+ public:
+  // Whether the server will tell of changes to the entry: it is read back, tracked, behind the write.
+  enum class Coherence : std::uint8_t { tracked, by_age };
+  struct Times {
+    Timestamp as_of, now;
+  };
+
+  // The entry as memory and callers see it; requires the tags' stamps. Nothing is sent yet.
+  Fill(Core& core, std::string_view key, std::string_view payload, const StoreOptions& options, std::vector<TagStamp> stamps,
+       Coherence coherence, Times times);
+
+  // Memory alone: on memory://, or while Redis is away.
+  void keep(Core& core, Timestamp now);
+  // False: Redis cannot be asked now, or the value is too large for it (`refused()` says so; the old record is removed).
+  bool start(Core& core, Task& task, Timestamp now);
+  void reply(Core& core, Step step, const resp::Value& value, Timestamp now);
+
+  bool done() const { return outstanding_ == 0; }
+  const std::optional<Error>& refused() const { return refused_; }
+  const EntryRef& entry() const { return entry_; }
+
+ private:
+  bool extend_tags(Core& core, Task& task, Timestamp now);
+  Header header(Core& core, Timestamp now) const;
+
+  StoreOptions options_;
+  std::vector<TagStamp> stamps_;
+  EntryRef entry_;
+  std::optional<Error> refused_;
+  unsigned outstanding_ = 0;
+  bool written_ = false;
+};
+
+Error too_large(const Core& core, std::string_view key, std::size_t bytes);
+
+}  // namespace tiercel

@@ -1,0 +1,197 @@
+#include "cache/invalidate.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "cache/steps.hpp"
+#include "cache/tag_fetch.hpp"
+#include "redis/errors.hpp"
+
+namespace tiercel {
+
+namespace {
+
+constexpr std::size_t kUnlinkKeysMax = 512;
+
+Error overloaded() { return {ErrorCode::slow, "too much is waiting for Redis", ""}; }
+Error away() { return {ErrorCode::away, "Redis is away", "the invalidation is kept and sent before Redis is used again"}; }
+Error overdue_error() { return {ErrorCode::slow, "Redis did not answer within op_timeout", ""}; }
+
+}  // namespace
+
+void InvalidateTask::start(Core& core, Timestamp now) {
+  core.counters.invalidations.add();
+  for (const std::string& key : keys_) removed_ += core.memory.peek(key, now) ? 1 : 0;
+  forget_locally(core);
+  if (!core.has_redis()) return end(core);
+  if (!core.may_use_redis(now)) return give_up(core, away());
+  removed_ = 0;
+  replay(core, now);
+}
+
+void InvalidateTask::replay(Core& core, Timestamp now) {
+  core.set_deadline(*this, now);
+  bool sent = send_keys(core, now);
+  for (std::size_t index = 0; sent && index < tags_.size(); ++index) sent = send_tag(core, index, now);
+  if (!sent) return give_up(core, overloaded());
+  if (outstanding_ == 0) end(core);
+}
+
+bool InvalidateTask::send_keys(Core& core, Timestamp now) {
+  for (std::size_t first = 0; first < keys_.size(); first += kUnlinkKeysMax) {
+    const std::size_t last = std::min(keys_.size(), first + kUnlinkKeysMax);
+    std::vector<std::string> names;
+    for (std::size_t at = first; at < last; ++at) names.push_back(core.names.value(keys_[at]));
+    std::vector<std::string_view> arguments{"UNLINK"};
+    arguments.insert(arguments.end(), names.begin(), names.end());
+    if (!core.submit(*this, ask::step(ask::removed, first / kUnlinkKeysMax), arguments, now)) return false;
+    ++outstanding_;
+  }
+  return true;
+}
+
+bool InvalidateTask::send_tag(Core& core, std::size_t index, Timestamp now) {
+  const std::string key = tag_redis_key(core.names, tags_[index]);
+  const bool root = tags_[index] == kRootTag;
+  const ServerTime forgotten_at = root ? kServerNever : core.server_now(now) + kTagLifeMin;
+  const std::string record = encode_tag({Stamp::roll(core.dice), forgotten_at});
+  const std::string life = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(kTagLifeMin).count());
+  const std::array<std::string_view, 5> set{"SET", key, record, "PX", life};
+  if (!core.submit(*this, ask::step(ask::tag_moved, index), std::span(set).first(root ? 3 : 5), now)) return false;
+  ++outstanding_;
+  return true;
+}
+
+void InvalidateTask::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
+  --outstanding_;
+  if (value.is_error()) {
+    refused(core, step, value, now);
+  } else if (step.kind == ask::removed && value.type == resp::Value::Type::integer) {
+    removed_ += static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer));
+  }
+  if (outstanding_ == 0) end(core);
+}
+
+// A full Redis still deletes: a missing tag is stale, so that invalidates too.
+void InvalidateTask::refused(Core& core, Step step, const resp::Value& value, Timestamp now) {
+  core.counters.redis_errors.add();
+  const bool full = step.kind == ask::tag_moved && value.text.starts_with("OOM");
+  if (full) {
+    const std::string key = tag_redis_key(core.names, tags_[step.index]);
+    const std::array<std::string_view, 2> unlink{"UNLINK", key};
+    if (core.submit(*this, ask::step(ask::tag_dropped, step.index), unlink, now)) {
+      ++outstanding_;
+      return;
+    }
+  }
+  error_ = redis::classify(value.text);
+}
+
+void InvalidateTask::lost(Core& core, Step, const Error& why, Timestamp) { give_up(core, why); }
+
+void InvalidateTask::overdue(Core& core, Timestamp now) {
+  core.overran(now);
+  give_up(core, overdue_error());
+}
+
+void InvalidateTask::forget_locally(Core& core) {
+  for (const std::string& key : keys_) core.key_changed(key);
+  for (const std::string& tag : tags_) core.tag_changed(tag);
+}
+
+void InvalidateTask::end(Core& core) {
+  if (error_) return give_up(core, *error_);
+  forget_locally(core);
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::invalidated;
+  outcome.count = removed_;
+  core.finish(*this, std::move(outcome));
+}
+
+void InvalidateTask::give_up(Core& core, Error why) {
+  for (const std::string& key : keys_) core.pending.add_key(key);
+  for (const std::string& tag : tags_) core.pending.add_tag(tag);
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::pending;
+  outcome.count = removed_;
+  outcome.degraded = true;
+  outcome.error = std::move(why);
+  core.finish(*this, std::move(outcome));
+}
+
+void MatchingTask::start(Core& core, Timestamp now) {
+  core.counters.invalidations.add(replayed_ ? 0 : 1);
+  removed_ = core.keys_changed_matching(pattern_);
+  if (!core.has_redis()) return end(core);
+  if (!replayed_ && !core.may_use_redis(now)) return give_up(core, away());
+  removed_ = 0;
+  if (!scan(core, now)) give_up(core, overloaded());
+}
+
+bool MatchingTask::scan(Core& core, Timestamp now) {
+  const std::string match = core.names.match(pattern_);
+  const std::array<std::string_view, 6> arguments{"SCAN", cursor_, "MATCH", match, "COUNT", "512"};
+  if (!core.submit(*this, ask::step(ask::scanned), arguments, now)) return false;
+  ++outstanding_;
+  core.set_deadline(*this, now);
+  return true;
+}
+
+void MatchingTask::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
+  --outstanding_;
+  core.set_deadline(*this, now);
+  if (value.is_error()) {
+    core.counters.redis_errors.add();
+    return give_up(core, redis::classify(value.text));
+  }
+  if (step.kind == ask::scanned) {
+    if (!take_page(core, value, now)) return give_up(core, overloaded());
+  } else if (value.type == resp::Value::Type::integer) {
+    removed_ += static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer));
+  }
+  if (scanned_all_ && outstanding_ == 0) end(core);
+}
+
+bool MatchingTask::take_page(Core& core, const resp::Value& page, Timestamp now) {
+  if (page.type != resp::Value::Type::array || page.items.size() != 2) return false;
+  std::vector<std::string_view> arguments{"UNLINK"};
+  for (const resp::Value& key : page.items[1].items) {
+    const auto named = core.names.parse(key.text);
+    if (named && named->kind == KeySpace::Kind::value) arguments.push_back(key.text);
+  }
+  if (arguments.size() > 1) {
+    if (!core.submit(*this, ask::step(ask::removed), arguments, now)) return false;
+    ++outstanding_;
+  }
+  cursor_ = page.items[0].text;
+  scanned_all_ = cursor_ == "0";
+  return scanned_all_ || scan(core, now);
+}
+
+void MatchingTask::lost(Core& core, Step, const Error& why, Timestamp) { give_up(core, why); }
+
+void MatchingTask::overdue(Core& core, Timestamp now) {
+  core.overran(now);
+  give_up(core, overdue_error());
+}
+
+void MatchingTask::end(Core& core) {
+  core.keys_changed_matching(pattern_);
+  if (replayed_) core.pending.remove_pattern(pattern_);
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::invalidated;
+  outcome.count = removed_;
+  core.finish(*this, std::move(outcome));
+}
+
+void MatchingTask::give_up(Core& core, Error why) {
+  core.pending.add_pattern(pattern_);
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::pending;
+  outcome.count = removed_;
+  outcome.degraded = true;
+  outcome.error = std::move(why);
+  core.finish(*this, std::move(outcome));
+}
+
+}  // namespace tiercel

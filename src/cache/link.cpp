@@ -1,0 +1,93 @@
+#include "cache/link.hpp"
+
+#include "cache/tag_fetch.hpp"
+
+namespace tiercel {
+
+Link::Link(Core& core, Connection which, redis::SessionOptions options)
+    : session(std::move(options), *this, core.dice), core_(core), which_(which) {}
+
+bool Link::submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now, bool tracked) {
+  const redis::ReplyToken token{task, static_cast<std::uint32_t>(step.kind) << 16 | step.index};
+  if (session.submit(arguments, token, now, tracked) != redis::Session::Submitted::queued) return false;
+  core_.counters.redis_commands.add();
+  return true;
+}
+
+void Link::pump() {
+  for (auto wish = session.take_wish(); wish != redis::Session::Wish::none; wish = session.take_wish()) {
+    Event event;
+    event.kind = wish == redis::Session::Wish::open ? Event::Kind::open : Event::Kind::close;
+    event.connection = which_;
+    core_.emit(std::move(event));
+  }
+}
+
+void Link::on_reply(redis::ReplyToken token, const resp::Value& value) {
+  Task* task = core_.find_task(token.operation);
+  if (task == nullptr) return;   // its caller left, or its budget ran out
+  if (which_ == Connection::tracked) core_.breaker.answered();
+  task->reply(core_, Step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)}, value, now_);
+}
+
+void Link::on_lost(redis::ReplyToken token, const Error& why) {
+  Task* task = core_.find_task(token.operation);
+  if (task == nullptr) return;
+  task->lost(core_, Step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)}, why, now_);
+}
+
+void Link::on_invalidated(std::string_view redis_key) {
+  core_.counters.pushes.add();
+  const auto named = core_.names.parse(redis_key);
+  if (!named) return;
+  switch (named->kind) {
+    case KeySpace::Kind::value: return core_.key_changed(named->name);
+    case KeySpace::Kind::tag: return core_.tag_changed(named->name);
+    case KeySpace::Kind::root: return core_.tag_changed(kRootTag);
+    case KeySpace::Kind::refresh:
+    case KeySpace::Kind::any_tag: return;
+  }
+}
+
+void Link::on_flushed() {
+  core_.counters.flushes.add();
+  core_.everything_changed();
+  if (which_ == Connection::tracked && ready()) fetch_root(core_, now_);
+}
+
+void Link::on_ready() {
+  if (which_ == Connection::tracked) {
+    if (announced_ == Announced::away || announced_ == Announced::failed) core_.counters.reconnects.add();
+    if (announced_ != Announced::ready) {
+      core_.notice(Event::Level::info, "connected to Redis " + session.server_version() +
+                                           (session.tracks() ? "" : ", which does not let us track keys: memory holds values for `staleness` only"));
+    }
+    core_.tags.drop_all();
+    core_.breaker.answered();
+    core_.replay_not_before = now_;
+    core_.may_use_redis(now_);   // sends what is pending, before anything else
+    fetch_root(core_, now_);
+  }
+  announced_ = Announced::ready;
+  tell_waiting();
+}
+
+void Link::on_down(const Error& why) {
+  const bool operators = why.code == ErrorCode::authentication || why.code == ErrorCode::too_old || why.code == ErrorCode::cluster;
+  const Announced now_is = operators ? Announced::failed : Announced::away;
+  if (which_ == Connection::tracked) {
+    core_.tags.drop_all();
+    if (announced_ != now_is && why.code != ErrorCode::closed) {
+      core_.notice(operators ? Event::Level::error : Event::Level::warning,
+                   "Redis cannot be used: " + why.message() + "; requests go to their loaders, invalidations are kept");
+    }
+  }
+  announced_ = why.code == ErrorCode::closed ? Announced::nothing : now_is;
+  tell_waiting();
+}
+
+void Link::tell_waiting() {
+  core_.each_task([this](Task& task) { task.connection_changed(core_, *this, now_); });
+}
+
+}  // namespace tiercel

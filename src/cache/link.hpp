@@ -1,0 +1,51 @@
+// Owns: one session as the cache sees it: submits for tasks, hands replies back to them, turns pushes into coherence, tells of changes of
+// state once each. The only file of the cache, with engine.cpp, that knows redis::Session.
+#pragma once
+
+#include <string>
+
+#include "cache/command.hpp"
+#include "cache/core.hpp"
+#include "redis/session.hpp"
+
+namespace tiercel {
+
+class Link final : public Remote, public LinkState, private redis::SessionListener {
+ public:
+  Link(Core& core, Connection which, redis::SessionOptions options);
+
+  // Remote
+  bool ready() const override { return session.state() == redis::Session::State::ready; }
+  bool tracks() const override { return session.tracks(); }
+  bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now, bool tracked) override;
+  Duration server_offset() const override { return session.server_offset(); }
+  std::uint32_t generation() const override { return session.generation(); }
+  Timestamp watermark() const override { return session.watermark(); }
+  // LinkState
+  bool usable() const override { return ready(); }
+  const std::optional<Error>& why_not() const override { return session.last_error(); }
+
+  // Turns the session's wish into an event, if it has one.
+  void pump();
+  void set_now(Timestamp now) { now_ = now; }
+
+  redis::Session session;
+
+ private:
+  enum class Announced : std::uint8_t { nothing, ready, away, failed };
+
+  void on_reply(redis::ReplyToken token, const resp::Value& value) override;
+  void on_lost(redis::ReplyToken token, const Error& why) override;
+  void on_invalidated(std::string_view redis_key) override;
+  void on_flushed() override;
+  void on_ready() override;
+  void on_down(const Error& why) override;
+  void tell_waiting();
+
+  Core& core_;
+  Connection which_;
+  Timestamp now_{};
+  Announced announced_ = Announced::nothing;
+};
+
+}  // namespace tiercel

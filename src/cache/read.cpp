@@ -1,0 +1,54 @@
+#include "cache/read.hpp"
+
+namespace tiercel {
+
+Outcome local_miss(Core& core, const std::vector<std::string>& capture) {
+  core.counters.misses.add();
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::miss;
+  outcome.degraded = core.has_redis();
+  outcome.captured = core.local_stamps(capture);
+  return outcome;
+}
+
+Outcome hit(const EntryRef& entry, bool from_memory, Timestamp now) {
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::hit;
+  outcome.entry = entry;
+  outcome.from_memory = from_memory;
+  outcome.stale = now >= entry->facts().fresh_until;
+  return outcome;
+}
+
+void ReadTask::start(Core& core, Timestamp now) {
+  core.set_deadline(*this, now);
+  if (!lookup_.start(core, *this, now)) core.finish(*this, local_miss(core, options_.capture));
+  else if (lookup_.done()) end(core, now);
+}
+
+void ReadTask::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
+  lookup_.reply(core, *this, step, value, now);
+  if (lookup_.done()) end(core, now);
+}
+
+void ReadTask::lost(Core& core, Step, const Error&, Timestamp) { core.finish(*this, local_miss(core, options_.capture)); }
+
+void ReadTask::overdue(Core& core, Timestamp now) {
+  core.overran(now);
+  core.finish(*this, local_miss(core, options_.capture));
+}
+
+void ReadTask::end(Core& core, Timestamp now) {
+  if (lookup_.entry()) {
+    core.counters.redis_hits.add();
+    return core.finish(*this, hit(lookup_.entry(), false, now));
+  }
+  if (lookup_.failed()) return core.finish(*this, local_miss(core, options_.capture));
+  core.counters.misses.add();
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::miss;
+  if (!options_.capture.empty()) outcome.captured = lookup_.captured(core);
+  core.finish(*this, std::move(outcome));
+}
+
+}  // namespace tiercel

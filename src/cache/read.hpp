@@ -1,0 +1,30 @@
+// Owns: the read of one key that is not in memory. Ends as hit or miss; a Redis that does not answer in time is a miss marked `degraded`.
+#pragma once
+
+#include "cache/core.hpp"
+#include "cache/lookup.hpp"
+
+namespace tiercel {
+
+class ReadTask final : public Task {
+ public:
+  ReadTask(std::string key, ReadOptions options)
+      : lookup_(key, options.capture, options.capture.empty() ? Lookup::For::reading : Lookup::For::loading), options_(std::move(options)) {}
+
+  void start(Core& core, Timestamp now);
+  void reply(Core& core, Step step, const resp::Value& value, Timestamp now) override;
+  void lost(Core& core, Step step, const Error& why, Timestamp now) override;
+  void overdue(Core& core, Timestamp now) override;
+
+ private:
+  void end(Core& core, Timestamp now);
+
+  Lookup lookup_;
+  ReadOptions options_;
+};
+
+// A miss without asking Redis: on memory:// the plain truth, else `degraded`.
+Outcome local_miss(Core& core, const std::vector<std::string>& capture);
+Outcome hit(const EntryRef& entry, bool from_memory, Timestamp now);
+
+}  // namespace tiercel

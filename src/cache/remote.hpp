@@ -1,0 +1,34 @@
+// Owns: what the cache sees of Redis. Only engine.cpp knows that a redis::Session stands behind it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/time.hpp"
+
+namespace tiercel {
+
+using TaskId = std::uint64_t;
+
+// Which reply of a task: the kind of the question and its index among questions of that kind.
+struct Step {
+  std::uint16_t kind = 0;
+  std::uint16_t index = 0;
+};
+
+class Remote {
+ public:
+  virtual ~Remote() = default;
+  virtual bool ready() const = 0;              // connected, handshake done
+  virtual bool tracks() const = 0;             // the server tells us of changes to what we read with `tracked`
+  // Queues a command whose reply goes to the task. False: too much is in flight, or not connected; nothing was queued.
+  virtual bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now, bool tracked) = 0;
+  virtual Duration server_offset() const = 0;  // ServerTime minus Timestamp
+
+  // Any thread.
+  virtual std::uint32_t generation() const = 0;  // 0: not ready
+  virtual Timestamp watermark() const = 0;
+};
+
+}  // namespace tiercel

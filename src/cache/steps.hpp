@@ -1,0 +1,24 @@
+// Owns: the questions tasks ask of Redis, by kind; a reply comes back with the kind and the index of its question.
+#pragma once
+
+#include "cache/remote.hpp"
+
+namespace tiercel::ask {
+
+enum Kind : std::uint16_t {
+  value = 1,   // GET of a record
+  tag,         // GET of a tag, `index` into the fetch's items
+  tag_made,    // SET NX of a tag
+  tag_kept,    // a tag's life was extended
+  written,     // SET of a record
+  header,      // GETRANGE of what was just written
+  removed,     // UNLINK, `index`: which batch
+  tag_moved,   // SET of a tag to a new stamp, `index` into the task's tags
+  tag_dropped, // UNLINK of a tag where SET was refused
+  scanned,     // SCAN
+  raw,         // the user's own command
+};
+
+inline Step step(Kind kind, std::size_t index = 0) { return {kind, static_cast<std::uint16_t>(index)}; }
+
+}  // namespace tiercel::ask

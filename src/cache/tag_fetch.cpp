@@ -1,0 +1,76 @@
+#include "cache/tag_fetch.hpp"
+
+#include <array>
+#include <charconv>
+
+#include "cache/steps.hpp"
+
+namespace tiercel {
+
+std::string tag_redis_key(const KeySpace& names, std::string_view tag) {
+  return tag == kRootTag ? names.root() : names.tag(tag);
+}
+
+std::size_t TagFetch::want(std::string_view name, bool capture) {
+  for (std::size_t index = 0; index < items_.size(); ++index) {
+    if (items_[index].name != name) continue;
+    items_[index].capture |= capture;
+    return index;
+  }
+  items_.push_back({std::string(name), std::nullopt, capture, false});
+  return items_.size() - 1;
+}
+
+bool TagFetch::recall(const Core& core, std::size_t index) {
+  if (!core.remote->tracks()) return false;   // nobody would have told us of a change
+  items_[index].known = core.tags.find(items_[index].name);
+  return items_[index].known.has_value();
+}
+
+bool TagFetch::ask(Core& core, Task& task, std::size_t index, Timestamp now) {
+  const std::string key = tag_redis_key(core.names, items_[index].name);
+  const std::array<std::string_view, 2> get{"GET", key};
+  if (!core.submit(task, ask::step(ask::tag, index), get, now, true)) return false;
+  items_[index].asked = true;
+  ++outstanding_;
+  return true;
+}
+
+bool TagFetch::make(Core& core, Task& task, std::size_t index, Timestamp now) {
+  const Item& item = items_[index];
+  const std::string key = tag_redis_key(core.names, item.name);
+  const bool root = item.name == kRootTag;
+  const ServerTime deadline = root ? kServerNever : core.server_now(now) + kTagLifeMin;
+  const std::string record = encode_tag({Stamp::roll(core.dice), deadline});
+  const std::string life = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(kTagLifeMin).count());
+  const std::array<std::string_view, 6> set{"SET", key, record, "NX", "PX", life};
+  if (!core.submit(task, ask::step(ask::tag_made, index), std::span(set).first(root ? 4 : 6), now)) return false;
+  ++outstanding_;
+  return ask(core, task, index, now);
+}
+
+void TagFetch::reply(Core& core, Step step, const resp::Value& value) {
+  TIERCEL_REQUIRE(outstanding_ > 0 && step.index < items_.size());
+  --outstanding_;
+  if (step.kind == ask::tag_made) return;   // made or not: the GET behind it says which stamp counts
+  Item& item = items_[step.index];
+  item.known.reset();
+  if (!value.is_string() || core.pending.covers_tag(item.name)) return;   // what Redis has is not the truth yet
+  const Result<TagRecord> record = decode_tag(value.text);
+  if (!record) {
+    core.counters.damaged.add();
+    return;
+  }
+  item.known = TagKnown{record->stamp, record->deadline};
+  if (core.remote->tracks()) core.tags.learn(item.name, *item.known);
+}
+
+std::vector<TagStamp> TagFetch::captured(Core& core) const {
+  std::vector<TagStamp> stamps;
+  for (const Item& item : items_) {
+    if (item.capture) stamps.push_back({item.name, item.known ? item.known->stamp : Stamp::roll(core.dice)});
+  }
+  return stamps;
+}
+
+}  // namespace tiercel
