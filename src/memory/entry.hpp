@@ -1,5 +1,9 @@
 // Owns: one value in memory: immutable, reference-counted, one allocation for its facts, key, tags and payload.
 // A reader that holds an EntryRef may use it after it was evicted or invalidated; nothing it points to changes.
+//
+// Layout: 64 bytes of fixed facts, then key, [version], [soft deadline], [tags], payload, each optional part only where it is used.
+// The key follows the facts at once, so that a look-up reads one or two neighbouring cache lines. Nothing of the index, the policy
+// or the wheel lives here: an entry may outlive its store, and be in two of them.
 #pragma once
 
 #include <atomic>
@@ -11,6 +15,7 @@
 
 #include "base/time.hpp"
 #include "entry/record.hpp"
+#include "memory/allocation.hpp"
 
 namespace tiercel {
 
@@ -22,14 +27,14 @@ struct EntryFacts {
   Timestamp usable_until = kNever;
   Timestamp as_of{};              // from here on the entry could have missed a change
   std::uint32_t generation = 0;   // of the session that tracks it; 0: tracked by nobody
-  Duration load_cost{0};
+  Duration load_cost{0};          // kept saturated at 2^32 - 1 us, as at rest
   CodecId codec = CodecId::raw;
   bool has_version = false;
 };
 
 class Entry;
-void release(const Entry* entry) noexcept;
-void retain(const Entry* entry) noexcept;
+inline void release(const Entry* entry) noexcept;
+inline void retain(const Entry* entry) noexcept;
 
 // A counted reference. Copying is thread-safe; one EntryRef object is not to be shared between threads.
 class EntryRef {
@@ -45,6 +50,7 @@ class EntryRef {
   const Entry* operator->() const { return entry_; }
   const Entry& operator*() const { return *entry_; }
   const Entry* get() const { return entry_; }
+  const Entry* detach() noexcept { return std::exchange(entry_, nullptr); }   // hands its one reference to the caller
 
  private:
   const Entry* entry_ = nullptr;
@@ -52,20 +58,56 @@ class EntryRef {
 
 class Entry {
  public:
+  // Requires a key of at most 65,535 bytes, tags within the limits of records, and less than 4 GiB in all.
   static EntryRef make(std::string_view key, const EntryFacts& facts, std::span<const TagStamp> tags, std::string_view payload);
 
-  const EntryFacts& facts() const { return facts_; }
-  std::string_view key() const;
-  std::string_view payload() const;
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+  EntryFacts facts() const;                // put together on the way; single facts below are cheaper
+  const Stamp& stamp() const { return stamp_; }
+  Timestamp usable_until() const { return usable_until_; }
+  Timestamp fresh_until() const;
+  Timestamp as_of() const { return as_of_; }
+  std::uint32_t generation() const { return generation_; }
+  CodecId codec() const { return codec_; }
+
+  std::string_view key() const { return {tail(), key_bytes_}; }
+  std::string_view payload() const { return {tail() + payload_at_, payload_bytes_}; }
   std::size_t tags_count() const;
   std::vector<TagStamp> tags() const;      // decoded; only looked at when a tag has changed
-  std::size_t bytes() const;               // of the whole allocation, as accounted
+  std::size_t bytes() const { return allocated_bytes(requested_bytes()); }   // of the whole allocation, as accounted
 
   // The tag epoch in which this entry's tags were last found current. The only thing of an entry that changes.
   mutable std::atomic<std::uint64_t> tags_current_at{0};
-  // ... private members are the implementer's (memory/entry.cpp); a flexible tail holds key, tags and payload
+
  private:
-  EntryFacts facts_;
+  friend void release(const Entry* entry) noexcept;
+  friend void retain(const Entry* entry) noexcept;
+  enum Part : std::uint8_t { kVersion = 1, kFreshUntil = 2, kTags = 4 };
+
+  Entry(const EntryFacts& facts, std::size_t key_bytes, std::size_t payload_at, std::size_t payload_bytes, std::uint8_t parts);
+  const char* tail() const { return reinterpret_cast<const char*>(this + 1); }
+  const char* part(Part wanted) const;     // where an optional part begins
+  std::size_t requested_bytes() const { return sizeof(Entry) + payload_at_ + payload_bytes_; }
+  void destroy() const noexcept;
+
+  mutable std::atomic<std::uint32_t> references_{1};
+  std::uint32_t generation_;
+  Timestamp as_of_, usable_until_;
+  Stamp stamp_;
+  std::uint32_t load_cost_us_;
+  std::uint32_t payload_bytes_;
+  std::uint32_t payload_at_;               // in the tail
+  std::uint16_t key_bytes_;
+  std::uint8_t parts_;
+  CodecId codec_;
 };
+static_assert(sizeof(Entry) == 64, "the facts of an entry are one cache line long");
+
+inline void retain(const Entry* entry) noexcept { entry->references_.fetch_add(1, std::memory_order_relaxed); }
+inline void release(const Entry* entry) noexcept {
+  if (entry->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) entry->destroy();
+}
 
 }  // namespace tiercel
