@@ -1,0 +1,1 @@
+"""Owns: the mission document and its snippets, restored, and how they are made to run."""
