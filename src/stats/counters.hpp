@@ -10,13 +10,9 @@ namespace tiercel {
 
 class Counter {
  public:
-  Counter& operator+=(std::uint64_t amount) {
-    value_.fetch_add(amount, std::memory_order_relaxed);
-    return *this;
-  }
-  void operator++() { *this += 1; }
-  void operator++(int) { *this += 1; }
-  operator std::uint64_t() const { return value_.load(std::memory_order_relaxed); }   // NOLINT(google-explicit-constructor)
+  void add(std::uint64_t amount = 1) { value_.fetch_add(amount, std::memory_order_relaxed); }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+  operator std::uint64_t() const { return get(); }   // NOLINT(google-explicit-constructor)
 
  private:
   std::atomic<std::uint64_t> value_{0};
