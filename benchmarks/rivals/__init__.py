@@ -1,0 +1,1 @@
+"""One adapter a file for each library measured, so that the measurements do not know whom they measure."""
