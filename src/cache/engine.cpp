@@ -2,6 +2,7 @@
 #include "cache/engine.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 
 #include "cache/command.hpp"
@@ -49,19 +50,20 @@ struct Engine::Impl {
     const State state = link.session.state();
     if (state == State::idle || state == State::failed || state == State::ended) link.session.start(now);
   }
-  void publish_state();
+  void publish_state();     // the words; only when they have changed
+  void publish_numbers();
 
   Core core;
   std::unique_ptr<Link> tracked, raw;
-  std::uint64_t bytes_in = 0, bytes_out = 0;
 
   struct Shown {   // what stats() tells of the owner's state, from any thread
     std::string state, error, version;
     bool tracking = false;
-    std::uint64_t pending = 0, overflows = 0, writes = 0, bytes_in = 0, bytes_out = 0;
   };
   mutable std::mutex shown_mutex;
   Shown shown;
+  const char* shown_state = nullptr;
+  std::atomic<std::uint64_t> shown_pending{0}, shown_overflows{0}, shown_writes{0};
 };
 
 namespace {
@@ -78,6 +80,7 @@ class Turn {
     if (impl_.tracked) impl_.tracked->pump();
     if (impl_.raw) impl_.raw->pump();
     impl_.core.bury();
+    impl_.publish_numbers();
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -278,7 +281,7 @@ std::span<char> Engine::receive_buffer(Connection connection) { return impl_->li
 
 void Engine::received(Connection connection, std::size_t bytes, Timestamp now) {
   const Turn turn(*impl_, now);
-  impl_->bytes_in += bytes;
+  impl_->core.counters.redis_bytes_in.add(bytes);
   impl_->link(connection).session.received(bytes, now);
   impl_->publish_state();
 }
@@ -286,7 +289,7 @@ void Engine::received(Connection connection, std::size_t bytes, Timestamp now) {
 std::string_view Engine::output(Connection connection) const { return impl_->link(connection).session.output(); }
 
 void Engine::sent(Connection connection, std::size_t bytes) {
-  impl_->bytes_out += bytes;
+  impl_->core.counters.redis_bytes_out.add(bytes);
   impl_->link(connection).session.sent(bytes);
 }
 
@@ -308,7 +311,10 @@ void Engine::advance(Timestamp now) {
   core.expire_tasks(now);
   if (impl_->tracked) impl_->tracked->session.advance(now);
   if (impl_->raw) impl_->raw->session.advance(now);
-  if (core.release_due <= now) core.release_due = core.memory.release_expired(now);
+  if (core.release_due <= now) {
+    const Timestamp next = core.memory.release_expired(now);
+    core.release_due = next == kNever ? kNever : std::max(next, now + std::chrono::milliseconds{1});
+  }
   if (!core.pending.empty()) core.may_use_redis(now);
   impl_->publish_state();
 }
@@ -331,21 +337,82 @@ std::optional<Event> Engine::next_event() { return impl_->core.next_event(); }
 
 // ---- stats
 
+namespace {
+
+EngineStats::Latency latency_of(const Histogram& histogram) {
+  return {histogram.count(), histogram.mean_us(), histogram.quantile_us(0.5), histogram.quantile_us(0.99), histogram.max_us()};
+}
+
+void read_counters(const Counters& from, EngineStats& to) {
+  to.hits = from.hits;
+  to.redis_hits = from.redis_hits;
+  to.misses = from.misses;
+  to.stale_hits = from.stale_hits;
+  to.loads = from.loads;
+  to.load_failures = from.load_failures;
+  to.joined = from.joined;
+  to.loads_uncached = from.loads_uncached;
+  to.stores = from.stores;
+  to.stores_refused = from.stores_refused;
+  to.invalidations = from.invalidations;
+  to.damaged = from.damaged;
+  to.oversized = from.oversized;
+  to.decode_failures = from.decode_failures;
+  to.verify_failures = from.verify_failures;
+  to.sealed = from.sealed;
+  to.pushes = from.pushes;
+  to.flushes = from.flushes;
+  to.redis_timeouts = from.redis_timeouts;
+  to.redis_errors = from.redis_errors;
+  to.reconnects = from.reconnects;
+  to.redis_commands = from.redis_commands;
+  to.redis_bytes_in = from.redis_bytes_in;
+  to.redis_bytes_out = from.redis_bytes_out;
+}
+
+}  // namespace
+
+EngineStats Engine::stats() const {
+  EngineStats stats;
+  const Core& core = impl_->core;
+  read_counters(core.counters, stats);
+  stats.redis_latency = latency_of(core.redis_latency);
+  stats.load_latency = latency_of(core.load_latency);
+  const MemoryUsage usage = core.memory.usage();
+  stats.l1_bytes = usage.bytes;
+  stats.l1_bytes_max = usage.bytes_max;
+  stats.l1_entries = usage.entries;
+  stats.l1_evicted = usage.evicted;
+  stats.l1_expired = usage.expired;
+  const std::lock_guard lock(impl_->shown_mutex);
+  const Impl::Shown& shown = impl_->shown;
+  stats.redis_state = shown.state;
+  stats.redis_error = shown.error;
+  stats.redis_version = shown.version;
+  stats.tracking = shown.tracking;
+  stats.pending = impl_->shown_pending.load(std::memory_order_relaxed);
+  stats.pending_overflows = impl_->shown_overflows.load(std::memory_order_relaxed);
+  stats.redis_writes = impl_->shown_writes.load(std::memory_order_relaxed);
+  return stats;
+}
+
+void Engine::Impl::publish_numbers() {
+  shown_pending.store(core.pending.size(), std::memory_order_relaxed);
+  shown_overflows.store(core.pending.overflows(), std::memory_order_relaxed);
+  if (tracked) shown_writes.store(tracked->session.writes() + (raw ? raw->session.writes() : 0), std::memory_order_relaxed);
+}
+
 void Engine::Impl::publish_state() {
+  const char* state = tracked ? state_name(*tracked, core.breaker) : "none";
+  if (state == shown_state) return;
+  shown_state = state;
   Shown now;
+  now.state = state;
   if (tracked) {
-    now.state = state_name(*tracked, core.breaker);
     if (!tracked->ready() && tracked->session.last_error()) now.error = tracked->session.last_error()->message();
     now.version = tracked->session.server_version();
     now.tracking = tracked->tracks();
-    now.writes = tracked->session.writes() + (raw ? raw->session.writes() : 0);
-  } else {
-    now.state = "none";
   }
-  now.pending = core.pending.size();
-  now.overflows = core.pending.overflows();
-  now.bytes_in = bytes_in;
-  now.bytes_out = bytes_out;
   const std::lock_guard lock(shown_mutex);
   shown = std::move(now);
 }
