@@ -16,7 +16,7 @@ Core::Core(EngineSettings given, const Dice::Seed& seed)
     : settings(std::move(given)),
       names(settings.name_space),
       dice(seed),
-      memory(MemoryOptions{.bytes_max = settings.memory_bytes_max}),
+      memory(MemoryOptions{.bytes_max = settings.memory_bytes_max, .seed = dice.next()}),
       breaker(settings.breaker_overruns, settings.breaker_rest),
       pending(settings.pending_max) {}
 
