@@ -1,0 +1,16 @@
+// Owns: whether a client has what is stored already (RFC 9110 13.1.2, 13.1.3), and what a 304 says then.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/stored.hpp"
+
+namespace tiercel::http {
+
+// If-None-Match by weak comparison; without it If-Modified-Since. False where in doubt: the whole response is always right.
+bool not_modified(Fields request, const StoredResponse& stored, std::int64_t now);
+// RFC 9110 15.4.5: a 304 repeats what is not about the body.
+bool is_in_not_modified(std::string_view name);
+
+}  // namespace tiercel::http

@@ -1,0 +1,34 @@
+// Owns: what a response is stored under, and the tags by which an unsafe request drops it.
+//
+// Key: profile generation, scheme, lower-cased Host with port, root_path, raw_path bytes, query bytes, all verbatim but for the host; parted
+// by spaces, which none of them can contain. What is not printable ASCII is named by its digest as a whole. The leading "~http" keeps
+// these keys apart from all that decorated functions make: their keys begin with the user's prefix.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tiercel::http {
+
+inline constexpr std::string_view kProfile = "s1";          // safe profile, first generation: other rules, other keys
+inline constexpr std::size_t kPathSegmentsMax = 32;
+
+struct Target {
+  std::string_view scheme, host, root_path, raw_path, query;
+};
+// Nothing: the host is not one (RFC 3986 3.2.2), and the response must not be stored under it.
+std::optional<std::string> resource_key(const Target& target);
+// The key of one variant of the resource.
+std::string variant_key(std::string_view resource_key, std::string_view variant_digest);
+
+// By decoded path, whatever host and query: percent-encodings of one path must not escape an invalidation. Trailing and repeated
+// slashes do not count. A stored response carries `stored_tags`: its own path, and each path it lies under.
+// Nothing: deeper than kPathSegmentsMax; such a response is not stored.
+std::optional<std::vector<std::string>> stored_tags(std::string_view path);
+// What an unsafe request to `path` invalidates: the path, the path above it, everything below.
+std::vector<std::string> unsafe_tags(std::string_view path);
+
+}  // namespace tiercel::http

@@ -1,0 +1,54 @@
+// Owns: a response at rest (codec 4): a version, then either one response or the index of a resource's variants. Untrusted when read
+// back: unknown versions, lengths that do not add up and headers that split lines are no response, which readers take for a miss.
+//
+//   byte 0 version (1)   byte 1 kind (0 response, 1 variants)
+//   response: flags u8, status u16, seconds since the epoch when it came i64, age then u32, number of fields u16,
+//             fields (name length u16, value length u32, name, value), body to the end
+//   variants: number of names u8, names (length u16, name), number of variants u8, variants (digest 16, expiry in seconds since the epoch i64)
+// Numbers are big-endian, as everywhere in Tiercel's bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/fields.hpp"
+
+namespace tiercel::http {
+
+inline constexpr std::uint8_t kStoredVersion = 1;
+inline constexpr std::size_t kStoredFieldsMax = 256;
+
+struct StoredResponse {
+  int status = 200;
+  bool is_public = false;      // credentialed requests may have it
+  bool head = false;           // its route answers HEAD
+  std::int64_t received = 0;   // seconds since the epoch
+  std::int64_t age = 0;        // RFC 9111 4.2.3, when it was received
+  std::vector<Field> fields;   // views into the bytes read
+  std::string_view body;
+};
+std::string encode(const StoredResponse& response);
+
+struct Variant {
+  std::string digest;          // 16 bytes
+  std::int64_t until = 0;      // seconds since the epoch; 0: no expiry
+};
+struct Variants {
+  std::vector<std::string> names;
+  std::vector<Variant> known;
+};
+std::string encode(const Variants& variants);
+
+enum class StoredKind : std::uint8_t { response = 0, variants = 1 };
+std::optional<StoredKind> kind_of(std::string_view bytes);
+std::optional<StoredResponse> decode_response(std::string_view bytes);
+std::optional<Variants> decode_variants(std::string_view bytes);
+
+// RFC 9111 4.2.3: how old the response is at `now`; a clock that went backwards makes it no younger than it was.
+std::int64_t current_age(const StoredResponse& response, std::int64_t now);
+
+}  // namespace tiercel::http
