@@ -13,24 +13,13 @@ namespace tiercel::python {
 
 namespace nb = nanobind;
 
-// This process' clock: CLOCK_BOOTTIME, microseconds.
+class DriverCore;
+
+// This process' clock: CLOCK_BOOTTIME, microseconds, plus what tests have added by shift_clock.
 Timestamp now();
+void shift_clock(Duration by);
 // Grows by one in every forked child (pthread_atfork): an engine of another epoch belongs to the parent and is not to be touched.
 std::uint64_t fork_epoch();
-
-class CacheCore {
- public:
-  // The L1 hit for a canonical key, or nothing: no engine yet, an engine of the parent process, caching disabled, or not a hit.
-  // Never blocks beyond a shard's lock; the GIL is held by the caller and stays held.
-  EntryRef find(std::string_view key) const {
-    if (!enabled || engine == nullptr || engine_epoch != fork_epoch()) return {};
-    return engine->find(key, now());
-  }
-
-  std::shared_ptr<Engine> engine;      // null until first use
-  std::uint64_t engine_epoch = 0;      // fork_epoch() when it was made
-  bool enabled = true;                 // TIERCEL_ENABLED
-};
 
 // A codec as Python gives it: `codec.id` (int, CodecId), `codec.decode(bytes) -> value`, `codec.encode(value) -> bytes`.
 struct Decoder {
@@ -43,6 +32,30 @@ struct Decoder {
     if (!bytes.is_valid()) return {};
     return nb::steal(PyObject_CallOneArg(decode.ptr(), bytes.ptr()));
   }
+};
+
+class CacheCore {
+ public:
+  // The L1 hit for a canonical key, or nothing: no engine yet, an engine of the parent process, caching disabled, or not a hit.
+  // Never blocks beyond a shard's lock; the GIL is held by the caller and stays held.
+  EntryRef find(std::string_view key) const {
+    if (!enabled || engine == nullptr || engine_epoch != fork_epoch()) return {};
+    return engine->find(key, now());
+  }
+  // Whether engine and driver are there and this process' own.
+  bool alive() const { return engine != nullptr && engine_epoch == fork_epoch(); }
+  void attach(nb::object driver_of_engine);
+  // Leaves the parent's engine and driver as they are, for good: freeing them would touch locks, sockets and an epoll set that
+  // belong to the parent.
+  void abandon();
+
+  std::shared_ptr<Engine> engine;      // null until first use
+  std::uint64_t engine_epoch = 0;      // fork_epoch() when it was made
+  bool enabled = true;                 // TIERCEL_ENABLED
+  double staleness = 1.0;              // seconds; a read that asks for less goes round L1
+  Decoder untyped;                     // Tiercel's own codec, for `get` without type=
+  nb::object driver_object;            // the tiercel._driver.Driver that owns the engine's I/O
+  DriverCore* driver = nullptr;        // the same, in C++
 };
 
 }  // namespace tiercel::python

@@ -1,0 +1,23 @@
+// Owns: the Python names and objects that the native driver uses on every operation, looked up once at import.
+#pragma once
+
+#include <Python.h>
+
+namespace tiercel::python {
+
+struct Names {
+  PyObject* call_soon;
+  PyObject* call_soon_threadsafe;
+  PyObject* call_later;
+  PyObject* cancel;
+  PyObject* context_keyword;       // ("context",)
+  PyObject* get_running_loop;      // asyncio._get_running_loop: None outside of a loop
+  PyObject* cancelled_error;
+  PyObject* invalid_state_error;
+};
+
+// Valid after load_names(); the references are kept for the life of the process.
+const Names& names();
+bool load_names();
+
+}  // namespace tiercel::python

@@ -1,0 +1,136 @@
+#include "verbs.hpp"
+
+#include "outcome.hpp"
+
+namespace tiercel::python {
+namespace {
+
+PyObject* outcome_of_hit(EntryRef entry) {
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::hit;
+  outcome.from_memory = true;
+  outcome.entry = std::move(entry);
+  return outcome_object(std::move(outcome));
+}
+
+PyObject* disabled(Outcome::Kind kind) {
+  return outcome_object(degraded(kind, ErrorCode::closed, "caching is turned off (TIERCEL_ENABLED=0)"));
+}
+
+Outcome owner_is_slow(Outcome::Kind kind) {
+  return degraded(kind, ErrorCode::slow, "the event loop that owns the cache did not answer within op_timeout");
+}
+
+}  // namespace
+
+// ---- get
+
+PyObject* GetRequest::immediately(CacheCore& core) {
+  if (!core.enabled) return Py_NewRef(fallback.ptr());
+  if (skip_memory) return nullptr;
+  const EntryRef entry = core.find(key.view());
+  return entry ? value_of(core, *entry) : nullptr;
+}
+
+OperationId GetRequest::submit(Engine& engine, Timestamp now) {
+  return engine.read(key.view(), {.capture = {}, .skip_memory = skip_memory}, now);
+}
+
+PyObject* GetRequest::finish(CacheCore& core, Outcome&& outcome) {
+  if (outcome.kind == Outcome::Kind::hit && !outcome.stale && outcome.entry) {
+    if (PyObject* value = value_of(core, *outcome.entry)) return value;
+    if (PyErr_Occurred()) return nullptr;
+  }
+  return Py_NewRef(fallback.ptr());
+}
+
+// Null without a Python error: of another codec, or damaged. Both are misses; the damaged is counted and leaves L1.
+PyObject* GetRequest::value_of(CacheCore& core, const Entry& entry) const {
+  nb::object value = decoder_of(core)(entry.facts().codec, entry.payload());
+  if (value.is_valid()) return value.release().ptr();
+  if (PyErr_Occurred()) {
+    if (!PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError)) return nullptr;
+    PyErr_Clear();
+    core.engine->count_decode_failure();
+    core.engine->forget(key.view());
+  } else if (entry.facts().codec == CodecId::raw) {
+    return PyBytes_FromStringAndSize(entry.payload().data(), static_cast<Py_ssize_t>(entry.payload().size()));
+  }
+  return nullptr;
+}
+
+Outcome GetRequest::unanswered() const { return owner_is_slow(Outcome::Kind::miss); }
+
+// ---- read
+
+PyObject* ReadRequest::immediately(CacheCore& core) {
+  if (!core.enabled) return disabled(Outcome::Kind::miss);
+  if (options.skip_memory) return nullptr;
+  EntryRef entry = core.find(key.view());
+  return entry ? outcome_of_hit(std::move(entry)) : nullptr;
+}
+
+OperationId ReadRequest::submit(Engine& engine, Timestamp now) { return engine.read(key.view(), options, now); }
+Outcome ReadRequest::unanswered() const { return owner_is_slow(Outcome::Kind::miss); }
+
+// ---- get_or_load
+
+PyObject* LoadRequest::immediately(CacheCore& core) {
+  if (!core.enabled) return disabled(Outcome::Kind::run_loader);
+  if (options.skip_value) return nullptr;
+  EntryRef entry = core.find(key.view());
+  return entry ? outcome_of_hit(std::move(entry)) : nullptr;
+}
+
+bool LoadRequest::before_submit() {
+  context_ = nb::steal(PyContext_CopyCurrent());
+  return context_.is_valid();
+}
+
+OperationId LoadRequest::submit(Engine& engine, Timestamp now) { return engine.get_or_load(key.view(), options, now); }
+Outcome LoadRequest::unanswered() const { return owner_is_slow(Outcome::Kind::run_loader); }
+
+// ---- set
+
+PyObject* StoreRequest::immediately(CacheCore& core) { return core.enabled ? nullptr : disabled(Outcome::Kind::not_stored); }
+
+OperationId StoreRequest::submit(Engine& engine, Timestamp now) {
+  return engine.store(key.view(), std::move(payload), std::move(options), now);
+}
+
+Outcome StoreRequest::unanswered() const { return owner_is_slow(Outcome::Kind::not_stored); }
+
+// ---- invalidate
+
+// Own writes: the entry leaves L1 when the invalidation is said, whichever thread says it; the owner does the rest.
+PyObject* InvalidateRequest::immediately(CacheCore& core) {
+  if (core.alive()) {
+    for (const std::string& key : keys) core.engine->forget(key);
+  }
+  return nullptr;
+}
+
+OperationId InvalidateRequest::submit(Engine& engine, Timestamp now) {
+  switch (what) {
+    case What::names: return engine.invalidate(keys, tags, now);
+    case What::pattern: return engine.invalidate_matching(pattern, now);
+    case What::everything: break;
+  }
+  return engine.clear(now);
+}
+
+Outcome InvalidateRequest::unanswered() const { return owner_is_slow(Outcome::Kind::pending); }
+
+// ---- connect, raw
+
+Outcome ConnectRequest::unanswered() const { return owner_is_slow(Outcome::Kind::error); }
+
+OperationId CommandRequest::submit(Engine& engine, Timestamp now) {
+  if (scan) return engine.scan(arguments.front(), now);
+  std::vector<std::string_view> views(arguments.begin(), arguments.end());
+  return engine.command(views, now);
+}
+
+Outcome CommandRequest::unanswered() const { return owner_is_slow(Outcome::Kind::error); }
+
+}  // namespace tiercel::python

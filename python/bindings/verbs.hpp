@@ -1,0 +1,107 @@
+// Owns: the requests behind Cache's methods, one class a verb.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "request.hpp"
+
+namespace tiercel::python {
+
+// cache.get: the value itself, or `fallback`. The only one whose hit makes no Outcome object.
+class GetRequest final : public Request {
+ public:
+  PyObject* immediately(CacheCore& core) override;
+  OperationId submit(Engine& engine, Timestamp now) override;
+  PyObject* finish(CacheCore& core, Outcome&& outcome) override;
+  Outcome unanswered() const override;
+  const char* name() const override { return "get"; }
+
+  KeyText key;
+  nb::object fallback;
+  nb::object codec;          // null: the untyped one
+  Decoder decoder;           // of `codec`
+  bool skip_memory = false;
+
+ private:
+  const Decoder& decoder_of(const CacheCore& core) const { return codec.is_valid() ? decoder : core.untyped; }
+  PyObject* value_of(CacheCore& core, const Entry& entry) const;
+};
+
+class ReadRequest final : public Request {
+ public:
+  PyObject* immediately(CacheCore& core) override;
+  OperationId submit(Engine& engine, Timestamp now) override;
+  Outcome unanswered() const override;
+  const char* name() const override { return "read"; }
+
+  KeyText key;
+  ReadOptions options;
+};
+
+class LoadRequest final : public Request {
+ public:
+  PyObject* immediately(CacheCore& core) override;
+  bool before_submit() override;
+  OperationId submit(Engine& engine, Timestamp now) override;
+  Outcome unanswered() const override;
+  PyObject* load() const override { return loader.ptr(); }
+  PyObject* context() const override { return context_.ptr(); }
+  bool outlives() const override { return options.outlive_callers; }
+  const char* name() const override { return "get_or_load"; }
+
+  KeyText key;
+  LoadOptions options;
+  nb::object loader;
+
+ private:
+  nb::object context_;       // a copy of the caller's, made when it first awaited
+};
+
+class StoreRequest final : public Request {
+ public:
+  PyObject* immediately(CacheCore& core) override;
+  OperationId submit(Engine& engine, Timestamp now) override;
+  Outcome unanswered() const override;
+  const char* name() const override { return "set"; }
+
+  KeyText key;
+  std::string payload;
+  StoreOptions options;
+};
+
+// invalidate, invalidate_matching, clear: said is said. They are done although their caller has left.
+class InvalidateRequest final : public Request {
+ public:
+  enum class What : std::uint8_t { names, pattern, everything };
+  PyObject* immediately(CacheCore& core) override;
+  OperationId submit(Engine& engine, Timestamp now) override;
+  Outcome unanswered() const override;
+  bool must_be_done() const override { return true; }
+  const char* name() const override { return "invalidate"; }
+
+  What what = What::names;
+  std::vector<std::string> keys, tags;
+  std::string pattern;
+};
+
+class ConnectRequest final : public Request {
+ public:
+  OperationId submit(Engine& engine, Timestamp now) override { return engine.connect(now); }
+  Outcome unanswered() const override;
+  bool connects() const override { return true; }
+  const char* name() const override { return "connect"; }
+};
+
+// Raw commands and scans of cache.client.
+class CommandRequest final : public Request {
+ public:
+  OperationId submit(Engine& engine, Timestamp now) override;
+  Outcome unanswered() const override;
+  const char* name() const override { return "execute"; }
+
+  std::vector<std::string> arguments;
+  bool scan = false;         // arguments[0] is a pattern
+};
+
+}  // namespace tiercel::python

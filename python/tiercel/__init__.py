@@ -1,0 +1,30 @@
+"""Tiercel: a cache in the process over one in Redis or Valkey, for web services. See README.md."""
+
+from tiercel._cache import Cache, RedisCache
+from tiercel._errors import (
+    AuthenticationError,
+    ConfigurationError,
+    NotCacheable,
+    ServerTooOld,
+    TiercelError,
+    Unavailable,
+)
+from tiercel._module import cache, cached, configure
+from tiercel._types import MISSING, Pattern, Tag
+
+__all__ = [
+    "MISSING",
+    "AuthenticationError",
+    "Cache",
+    "ConfigurationError",
+    "NotCacheable",
+    "Pattern",
+    "RedisCache",
+    "ServerTooOld",
+    "Tag",
+    "TiercelError",
+    "Unavailable",
+    "cache",
+    "cached",
+    "configure",
+]

@@ -1,0 +1,331 @@
+"""Owns: `Cache`, what an application holds. It checks arguments, chooses codecs and words outcomes; the work is the engine's."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from tiercel import _core, _gather
+from tiercel._codec import UNTYPED, codec_for
+from tiercel._driver import Driver
+from tiercel._errors import AuthenticationError, NotCacheable, ServerTooOld
+from tiercel._expiry import Expire, parse_expire
+from tiercel._settings import Settings, check_keywords
+from tiercel._stats import Stats, stats_of
+from tiercel._types import MISSING, Loaded
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from tiercel._client import Client
+    from tiercel._codec import Codec
+    from tiercel._settings import SettingsKeywords
+
+Key = str | bytes
+EXPIRE: Final = 3600
+
+# What tiercel.configure(…) has set, for caches that are made without a URL of their own.
+configured: dict[str, Any] = {}
+
+
+class Invalidation(enum.Enum):
+    """How an invalidation stands. True in a condition if it is confirmed."""
+
+    CONFIRMED = "confirmed"
+    PENDING = "pending"  # Redis is away: it holds in this process now, and is sent before Redis is used again
+
+    def __bool__(self) -> bool:
+        return self is Invalidation.CONFIRMED
+
+
+class Cache(_core.CacheCore):
+    """A cache in this process over one in Redis: `Cache("redis://…")`; or in this process alone: `Cache("memory://")`.
+
+    Redis being away never fails a call; it makes hits misses. What is wrong in the program raises. Without a URL the settings are
+    read at first use (see docs/reference/settings.md), with one they are checked here.
+    """
+
+    def __init__(self, url: str | None = None, **settings: Unpack[SettingsKeywords]) -> None:
+        super().__init__()
+        self._given = (url, settings)
+        self._resolved: Settings | None = None
+        self._codecs: Codec = UNTYPED
+        self._typed: dict[Any, Codec] = {}
+        self._connected = False
+        self._warned_of_blocking = False
+        self._set_untyped(UNTYPED)
+        if url is None:
+            check_keywords(dict(settings))
+        else:
+            self._resolve()
+
+    # Life
+
+    async def connect(self) -> None:
+        """Connects. Redis being away, slow or loading is not an error; a rejected password or a server too old is."""
+        outcome = await self._connect()
+        if outcome.error_code == "authentication":
+            raise AuthenticationError(outcome.error)
+        if outcome.error_code == "too_old":
+            raise ServerTooOld(outcome.error)
+        self._connected = True
+
+    async def disconnect(self) -> None:
+        """Closes the connections. The cache may be used again: it connects by itself."""
+        self._connected = False
+        if self._alive and not self._settings.in_memory:
+            await self._require_driver().disconnect()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        await self.disconnect()
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """`FastAPI(lifespan=cache.lifespan)`."""
+        async with self:
+            yield
+
+    def lifespan_with(self, other: Callable[[Any], AbstractAsyncContextManager[Any]]) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
+        """A lifespan that connects the cache around another one, and passes on that one's state."""
+
+        @asynccontextmanager
+        async def both(app: Any) -> AsyncIterator[Any]:
+            async with self, other(app) as state:
+                yield state
+
+        return both
+
+    # Values
+
+    if TYPE_CHECKING:
+
+        def get(
+            self, key: Key, *, default: Any = None, fresh: float | Literal["now"] | None = None, type: Any = None
+        ) -> _core.Operation[Any]:
+            """The value, or `default`. `fresh`: no older than so many seconds, or "now". `type`: read it as that type's codec."""
+            # Native: CacheCore.get.
+
+    async def set(
+        self, key: Key, value: Any, expire: Expire = EXPIRE, *,
+        tags: Iterable[str] = (), version: int | None = None, type: Any = None,
+    ) -> bool:  # fmt: skip
+        """Stores it. False: it was not kept in Redis (away, full, or newer there). What cannot be cached raises NotCacheable."""
+        usable_for = parse_expire(expire)
+        codec = self._codec_for(type)
+        outcome = await self._store(
+            key, codec.encode(value), codec=codec.id, usable_for=usable_for, tags=tuple(tags), version=version
+        )  # fmt: skip
+        return outcome.kind == "stored"
+
+    async def delete(self, *keys: Key) -> int:
+        """Invalidates the keys, loads in flight too. How many there were, as far as is known."""
+        return (await self._invalidate(keys, ())).count if keys else 0
+
+    async def delete_pattern(self, pattern: str) -> int:
+        """Invalidates all keys that match (* ? [set]). Quote what comes from outside with `tiercel.escape`."""
+        return (await self._invalidate_matching(pattern)).count
+
+    async def exists(self, key: Key) -> bool:
+        outcome = await self._read(key)
+        return outcome.kind == "hit" and not outcome.stale
+
+    async def ttl(self, key: Key) -> float | None:
+        """Seconds it may still be used; None: there is no such key, or it does not expire."""
+        outcome = await self._read(key)
+        return outcome.usable_for if outcome.kind == "hit" and not outcome.stale else None
+
+    async def get_many(self, keys: Iterable[Key], *, type: Any = None) -> dict[Key, Any]:
+        """A dict of those found. All are asked in one write."""
+        wanted = list(dict.fromkeys(keys))
+        values = await _gather.together([self.get(key, default=MISSING, type=type) for key in wanted])
+        return {key: value for key, value in zip(wanted, values, strict=True) if value is not MISSING}
+
+    async def set_many(self, values: Mapping[Key, Any], expire: Expire = EXPIRE, *, tags: Iterable[str] = (), type: Any = None) -> int:
+        """Stores them all in one write; how many were kept."""
+        usable_for, codec, names = parse_expire(expire), self._codec_for(type), tuple(tags)
+        payloads = {key: codec.encode(value) for key, value in values.items()}
+        outcomes = await _gather.together(
+            [self._store(key, payload, codec=codec.id, usable_for=usable_for, tags=names) for key, payload in payloads.items()]
+        )
+        return sum(outcome.kind == "stored" for outcome in outcomes)
+
+    async def get_or_load(
+        self, key: Key, loader: Callable[[], Any], expire: Expire = EXPIRE, *,
+        tags: Iterable[str] = (), fresh: float | Literal["now"] | None = None, type: Any = None,
+    ) -> Any:  # fmt: skip
+        """The value, or what `loader` (plain or async) returns, which is stored. However many call at once, one load runs."""
+        usable_for = parse_expire(expire)
+        codec = self._codec_for(type)
+        own: list[Any] = []
+
+        async def load() -> Loaded:
+            value = loader()
+            own[:] = [await value if inspect.isawaitable(value) else value]
+            try:
+                return Loaded("value", codec.encode(own[0]), codec.id, usable_for)
+            except NotCacheable:
+                if self._strict:
+                    raise
+                return Loaded("uncacheable")
+
+        names = tuple(tags)
+        outcome = await self._get_or_load(key, load, tags=names, fresh=fresh)
+        if outcome.kind == "hit" and outcome.stale:
+            outcome = await self._get_or_load(key, load, tags=names, skip_value=True)
+        if outcome.led and own:
+            return own[0]
+        if outcome.kind in ("hit", "loaded"):
+            value = self._decoded(key, outcome, codec)
+            if value is not MISSING:
+                return value
+        value = loader()
+        return await value if inspect.isawaitable(value) else value
+
+    # Invalidation
+
+    async def invalidate(self, *keys: Key, tags: Iterable[str] = ()) -> Invalidation:
+        """Keys, and everything that carries one of the tags, in one round trip however many they are."""
+        if isinstance(tags, str):
+            raise TypeError("tags: expected a list of str, not one str")
+        outcome = await self._invalidate(keys, tuple(tags))
+        return Invalidation.CONFIRMED if outcome.kind == "invalidated" else Invalidation.PENDING
+
+    async def clear(self) -> Invalidation:
+        """Everything in this namespace, in every process."""
+        outcome = await self._clear()
+        return Invalidation.CONFIRMED if outcome.kind == "invalidated" else Invalidation.PENDING
+
+    # Looking in
+
+    def stats(self) -> Stats:
+        """Counters, latencies, memory and the state of Redis; see `tiercel._stats.Stats`. From any thread."""
+        return stats_of(self._stats(), self._settings.address)
+
+    @property
+    def client(self) -> Client:
+        """Raw commands. Only after `connect()`, and not on memory://."""
+        if not self._connected or self._settings.in_memory:
+            raise RuntimeError("Redis not connected")
+        from tiercel._client import Client
+
+        return Client(self)
+
+    def __repr__(self) -> str:
+        if self._resolved is None:
+            return f"<{type(self).__name__}, not used yet>"
+        return f"<{type(self).__name__} {self._resolved.address} namespace={self._resolved.namespace!r}>"
+
+    # Functions and tests
+
+    def cached(self, prefix: str | None = None, expire: Any = EXPIRE, key_builder: Callable[..., Any] | None = None, **options: Any) -> Any:
+        """The decorator; see tiercel._cached."""
+        from tiercel._cached import cached
+
+        return cached(self, prefix, expire, key_builder, **options)
+
+    def testing(self, **options: Any) -> Any:
+        """`with cache.testing() as t:` a fresh store in this process, strict, whose time can be moved on."""
+        from tiercel._testing import testing
+
+        return testing(self, **options)
+
+    # For the other modules of the package (and see _core.pyi)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._resolved if self._resolved is not None else self._resolve()
+
+    @property
+    def _strict(self) -> bool:
+        return self._settings.strict
+
+    def _get_or_load(
+        self, key: Key, load: Callable[[], Awaitable[Loaded]], *, tags: Sequence[str] = (), skip_value: bool = False,
+        outlive: bool = False, fresh: float | Literal["now"] | None = None,
+    ) -> Awaitable[_core.Outcome]:  # fmt: skip
+        if fresh is not None and not skip_value:
+            return self._load_unless_fresh(key, load, tags, outlive, fresh)
+        return self._load(key, load, tags=tags, skip_value=skip_value, outlive=outlive)
+
+    async def _load_unless_fresh(
+        self, key: Key, load: Callable[[], Awaitable[Loaded]], tags: Sequence[str], outlive: bool, fresh: float | Literal["now"]
+    ) -> _core.Outcome:
+        outcome = await self._read(key, fresh=fresh)
+        if outcome.kind == "hit":
+            return outcome
+        return await self._load(key, load, tags=tags, outlive=outlive)
+
+    def _codec_for(self, wanted: Any) -> Codec:
+        if wanted is None:
+            return self._codecs
+        try:
+            return self._typed[wanted]
+        except (KeyError, TypeError):  # an annotation need not be hashable
+            codec = codec_for(wanted)
+        try:
+            self._typed[wanted] = codec
+        except TypeError:
+            pass
+        return codec
+
+    def _decoded(self, key: Key, outcome: _core.Outcome, codec: Codec) -> Any:
+        """MISSING: of another codec, or damaged, which is counted."""
+        if outcome.payload is None or outcome.codec != codec.id:
+            return MISSING
+        try:
+            return codec.decode(outcome.payload)
+        except Exception:
+            self._count_decode_failure()
+            self._forget(key)
+            return MISSING
+
+    def _resolve(self) -> Settings:
+        url, keywords = self._given
+        self._use(Settings.resolve(url, keywords, configured=configured if url is None else None))
+        assert self._resolved is not None
+        return self._resolved
+
+    def _use(self, settings: Settings) -> None:
+        self._resolved = settings
+        self._enabled = settings.enabled
+        self._staleness = settings.staleness
+
+    def _begin(self) -> None:
+        """Called at the first operation, and at the first in a forked child, whose parent keeps its engine."""
+        if self._driver is not None:
+            self._abandon()
+        self._attach(Driver(self._settings))
+
+    def _require_driver(self) -> Driver:
+        if not self._alive:
+            self._begin()
+        return self._driver  # type: ignore[return-value]
+
+    def _exchange(self, settings: Settings) -> Callable[[], None]:
+        """For testing(): other settings and a store of their own, until the function returned is called."""
+        before, driver, connected = self._resolved, self._driver if self._alive else None, self._connected
+        self._attach(None)
+        self._use(settings)
+
+        def restore() -> None:
+            self._attach(driver)
+            self._connected = connected
+            self._resolved = before
+            if before is not None:
+                self._use(before)
+            else:
+                self._enabled, self._staleness = True, 1.0
+
+        return restore
+
+
+class RedisCache(Cache):
+    """The first user's name for it. `RedisCache()` finds its URL like the module-level cache."""
