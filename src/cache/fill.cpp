@@ -33,7 +33,7 @@ Error too_large(const Core& core, std::string_view key, std::size_t bytes) {
 
 Fill::Fill(Core& core, std::string_view key, std::string_view payload, const StoreOptions& options, std::vector<TagStamp> stamps,
            Coherence coherence, Times times)
-    : options_(options), stamps_(std::move(stamps)) {
+    : options_(options), stamps_(std::move(stamps)), epoch_(core.tags.epoch()) {
   const auto after = [&times](const std::optional<Duration>& life) { return life ? times.now + *life : kNever; };
   EntryFacts facts;
   facts.stamp = Stamp::roll(core.dice);
@@ -85,6 +85,7 @@ void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now)
       refused_ = value.is_error() ? redis::classify(value.text) : Error{ErrorCode::protocol, "SET was not answered by OK", ""};
       core.counters.redis_errors.add();
     } else if (!core.remote->tracks()) {
+      entry_->tags_current_at.store(epoch_, std::memory_order_relaxed);   // no push will tell more; its age bounds it
       core.put_in_memory(entry_, now);
     }
   } else if (step.kind == ask::header && written_ && value.is_string()) {

@@ -39,6 +39,7 @@ class Fill {
   StoreOptions options_;
   std::vector<TagStamp> stamps_;
   EntryRef entry_;
+  std::uint64_t epoch_;        // of tags, when the stamps were handed over
   std::optional<Error> refused_;
   unsigned outstanding_ = 0;
   bool written_ = false;

@@ -65,7 +65,6 @@ void Link::on_ready() {
     core_.tags.drop_all();
     core_.breaker.answered();
     core_.replay_not_before = now_;
-    core_.may_use_redis(now_);   // sends what is pending, before anything else
     fetch_root(core_, now_);
   }
   announced_ = Announced::ready;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,6 +25,7 @@ class ModelRedis {
     std::string in, out;
     bool tracking = false, caching_next = false, closed = false;
     std::set<std::string> tracked;
+    std::vector<std::string> scan_rest;   // the second page
   };
 
   explicit ModelRedis(std::int64_t wall_us = 1'800'000'000'000'000) : wall_us_(wall_us) {}
@@ -44,10 +47,12 @@ class ModelRedis {
       if (!command) return;
       log.push_back(*command);
       run(client, *command);
+      if (after) after(*command);
     }
   }
 
   // ---- what a test asks for
+  std::function<void(const std::vector<std::string>&)> after;   // called behind every command: somebody else's turn
   std::string refuse_writes;               // an error reply to every SET, e.g. "OOM command not allowed"
   std::string refuse_all;                  // an error reply to everything but the handshake
   bool refuse_tracking = false;
@@ -232,17 +237,21 @@ class ModelRedis {
 
   void scan(Client& client, const std::vector<std::string>& command) {
     // Two pages, so that a cursor is carried.
-    std::vector<std::string> found;
-    for (const auto& [key, held] : data_) {
-      if (glob_match(command[3], key)) found.push_back(key);
+    std::vector<std::string> page;
+    if (command[1] == "0") {
+      for (const auto& [key, held] : data_) {
+        if (glob_match(command[3], key)) page.push_back(key);
+      }
+      const auto half = page.begin() + static_cast<std::ptrdiff_t>(page.size() / 2);
+      client.scan_rest.assign(half, page.end());
+      page.erase(half, page.end());
+    } else {
+      page.swap(client.scan_rest);
     }
-    const std::size_t half = found.size() / 2;
-    const bool first = command[1] == "0";
     client.out += "*2\r\n";
-    bulk(client, first && half > 0 ? "17" : "0");
-    const std::size_t from = first ? 0 : half, to = first && half > 0 ? half : found.size();
-    client.out += "*" + std::to_string(to - from) + "\r\n";
-    for (std::size_t at = from; at < to; ++at) bulk(client, found[at]);
+    bulk(client, client.scan_rest.empty() ? "0" : "17");
+    client.out += "*" + std::to_string(page.size()) + "\r\n";
+    for (const std::string& key : page) bulk(client, key);
   }
 
   std::int64_t wall_us_;

@@ -327,15 +327,25 @@ TEST(Store, AnEarlierReadDoesNotBringBackTheOldValue) {
   EXPECT_EQ(rig.found("k"), "<none>");
 }
 
+TEST(Store, AnEarlierReadDoesNotBringBackTheOldValueWhereNoPushComes) {
+  EngineRig rig;
+  rig.redis().refuse_tracking = true;
+  rig.connect();
+  rig.cache("k", "old");
+  rig.engine->forget("k");
+  rig.read("k");
+  rig.run(rig.invalidate({"k"}));
+  EXPECT_EQ(rig.found("k"), "<none>");
+}
+
 TEST(Store, AnotherWriterBehindOursKeepsOursOutOfMemory) {
   EngineRig rig;
   rig.connect();
-  // Deliver the SET alone, let somebody overwrite, then the header read.
-  const OperationId id = rig.store("k", "mine");
-  rig.settle();
-  ASSERT_EQ(rig.outcome(id)->kind, Kind::stored);
-  rig.redis().write("tiercel:v:k", "theirs");
-  rig.settle();
+  const std::string theirs = encode_record({}, {}, {}, "theirs");
+  rig.redis().after = [&](const std::vector<std::string>& command) {
+    if (command[0] == "SET" && command[1] == "tiercel:v:k") rig.redis().write("tiercel:v:k", theirs);
+  };
+  ASSERT_EQ(rig.run(rig.store("k", "mine")).kind, Kind::stored);
   EXPECT_EQ(rig.found("k"), "<none>");
 }
 
@@ -361,7 +371,9 @@ TEST(Store, ATagLivesAtLeastTwiceAsLongAsWhatIsFilledUnderIt) {
   ASSERT_TRUE(stored.ok());
   EXPECT_GE(tag->deadline - ServerTime{Duration{1'800'000'000'000'000 + rig.now.time_since_epoch().count()}}, std::chrono::hours{24 * 60});
   for (const TagStamp& own : stored->tags) {
-    if (own.name == "t") EXPECT_EQ(own.stamp, tag->stamp);
+    if (own.name == "t") {
+      EXPECT_EQ(own.stamp, tag->stamp);
+    }
   }
   EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::hit);
 }
@@ -464,6 +476,18 @@ TEST(RedisAway, AWriteWhoseReplyWasNotSeenIsAPendingInvalidation) {
   EXPECT_EQ(rig.engine->stats().pending, 1u);
 }
 
+TEST(RedisAway, AFillWhoseReplyWasNotSeenIsAPendingInvalidation) {
+  EngineRig rig;
+  rig.connect();
+  const OperationId id = rig.load("k");
+  rig.settle();
+  rig.finish_load("value");
+  rig.refuse_connections = true;
+  rig.cut();
+  EXPECT_EQ(rig.value(*rig.outcome(id)), "value");
+  EXPECT_EQ(rig.engine->stats().pending, 1u);
+}
+
 TEST(RedisSlow, AReadPastItsBudgetIsAMissAndTheOrderIsKept) {
   EngineRig rig;
   rig.connect();
@@ -520,6 +544,20 @@ TEST(RedisRefuses, ATagIsInvalidatedByDeletionWhereRedisIsFull) {
   rig.redis().refuse_writes = "OOM command not allowed when used memory > 'maxmemory'.";
   EXPECT_EQ(rig.run(rig.invalidate({}, {"t"})).kind, Kind::invalidated);
   EXPECT_FALSE(rig.redis().get("tiercel:t:t"));
+  EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
+}
+
+TEST(RedisRefuses, NothingUnderATagIsServedWhileItsInvalidationIsRefused) {
+  EngineRig rig;
+  rig.connect();
+  rig.cache("k", "value", {"t"});
+  rig.redis().refuse_writes = "READONLY You can't write against a read only replica.";
+  EXPECT_EQ(rig.run(rig.invalidate({}, {"t"})).kind, Kind::pending);
+  EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
+  EXPECT_EQ(rig.found("k"), "<none>");
+  rig.redis().refuse_writes.clear();
+  rig.pass(2s);   // the replay is tried again by itself
+  EXPECT_EQ(rig.engine->stats().pending, 0u);
   EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
 }
 
