@@ -1,1 +1,1 @@
-"""A catalogue of the world's cities, cached by Tiercel. Start it with `python -m examples.fastapi`, or read main.py first."""
+"""A catalogue of the world's cities, cached by Tiercel. Start it with `python -m examples.fastapi`."""

@@ -1,4 +1,4 @@
-"""`python -m examples.fastapi [--check] [--port 8000]`, or `python examples/fastapi`: starts the application under uvicorn."""
+"""`python -m examples.fastapi [--check] [--port 8000]`, or `python examples/fastapi`: starts the application."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,8 @@ def missing() -> list[str]:
 
 if __name__ == "__main__":
     if lacking := missing():
-        sys.exit(f"The example application needs {', '.join(lacking)}: run `make build`, or `pip install '.[fastapi,test]'`.")
+        names = ", ".join(lacking)
+        sys.exit(f"The example application needs {names}: run `make build`, or `pip install '.[demo]'`.")
     from examples.fastapi.server import main
 
     sys.exit(main())

@@ -1,7 +1,7 @@
 """A complete cache service: set, get, tags, patterns, many at once, one load for a crowd.
 
-    python examples/fastapi/cache_service.py
-    TIERCEL_URL=redis://localhost:6379/0 python examples/fastapi/cache_service.py
+python examples/fastapi/cache_service.py
+TIERCEL_URL=redis://localhost:6379/0 python examples/fastapi/cache_service.py
 """
 
 import asyncio
@@ -28,7 +28,8 @@ async def values(cache: Cache) -> None:
     await cache.set("nobody", None, expire="5m")
     show("None is a value ...", await cache.get("nobody", default=MISSING), None)
     show("... and nothing is MISSING", await cache.get("somebody", default=MISSING) is MISSING, True)
-    show("many at once, those that are there", sorted(await cache.get_many(["account:1", "account:2", "nobody"])), ["account:1", "nobody"])
+    found = await cache.get_many(["account:1", "account:2", "nobody"])
+    show("many at once, those that are there", sorted(found), ["account:1", "nobody"])
     show("deleted", await cache.delete("account:1"), 1)
     show("gone", await cache.exists("account:1"), False)
 

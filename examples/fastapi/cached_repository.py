@@ -1,7 +1,7 @@
-"""A repository with a cache in front: the reader fills (cache-aside), the writer drops, or puts the new value in place (write-through).
+"""A repository with a cache in front: the reader fills (cache-aside), the writer drops or replaces (write-through).
 
-    python examples/fastapi/cached_repository.py
-    TIERCEL_URL=redis://localhost:6379/0 python examples/fastapi/cached_repository.py
+python examples/fastapi/cached_repository.py
+TIERCEL_URL=redis://localhost:6379/0 python examples/fastapi/cached_repository.py
 """
 
 import asyncio

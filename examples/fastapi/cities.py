@@ -1,4 +1,4 @@
-"""Owns: the catalogue. Functions cached with tags, lists dropped by pattern, and writes that say what they have changed."""
+"""Owns: the catalogue: functions cached with tags, lists dropped by pattern, writes that say what they changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from .models import City, CityChange, CityNew, CityOut, CountryOut
 async def find_city(city_id: int) -> CityOut | None:
     async with database.session() as session:
         row = await session.get(City, city_id)
-    return CityOut.model_validate(row) if row else None  # None is remembered too: nobody asks the database twice for nothing
+    # None is remembered too: nobody asks the database twice for a city that is not there.
+    return CityOut.model_validate(row) if row else None
 
 
 @cache.cached(prefix="cities_list", expire="1m")

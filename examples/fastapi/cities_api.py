@@ -1,4 +1,4 @@
-"""Owns: the routes of the catalogue. Each read has a policy: how long its response may be stored, and under which tags."""
+"""Owns: the routes of the catalogue. Each read has a policy: how long its response is stored, under which tags."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .models import CityChange, CityNew, CityOut, CountryOut, Letters
 router = APIRouter(tags=["cities"])
 T = TypeVar("T")
 Country = Annotated[Letters | None, Query(description="Two letters, as in NL")]
+Skip = Annotated[int, Query(ge=0)]
+Limit = Annotated[int, Query(ge=1, le=100)]
 
 
 @router.get("/cities", dependencies=[CachePolicy(expire=60)])
-async def read_cities(
-    country: Country = None, skip: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 20
-) -> list[CityOut]:
+async def read_cities(country: Country = None, skip: Skip = 0, limit: Limit = 20) -> list[CityOut]:
     """A page of cities, largest first: a cached list, dropped by the pattern `cities_list:*` whenever a city changes."""
     return await cities.list_cities(country, skip, limit)
 

@@ -1,4 +1,4 @@
-"""Owns: the connection to SQLite, sessions on it, and a count of the statements sent, by which one sees what the cache saved."""
+"""Owns: the connection to SQLite, sessions on it, and a count of the statements sent: what the cache has saved."""
 
 from __future__ import annotations
 

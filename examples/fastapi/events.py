@@ -1,4 +1,4 @@
-"""Owns: what each event makes out of date. Who changes something emits its event and need not know who has cached what."""
+"""Owns: what each event makes out of date. Who changes something emits its event and need not know who cached what."""
 
 from __future__ import annotations
 

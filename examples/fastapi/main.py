@@ -29,7 +29,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(
     title="The world's cities",
-    description="Cities from GeoNames (CC BY 4.0), cached by Tiercel. Look at `X-Cache` in the answers, and at `/cache/stats`.",
+    description="Cities from GeoNames (CC BY 4.0), cached by Tiercel. Look at `X-Cache`, and at `/cache/stats`.",
     lifespan=lifespan,
     docs_url=None,  # patch_fastapi serves /docs with files from this machine (docs/decisions/0006-offline-docs.md)
     redoc_url=None,

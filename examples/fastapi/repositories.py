@@ -1,4 +1,4 @@
-"""Owns: two repositories over the same rows and the same keys as the users service. Cache-aside drops on save, write-through replaces."""
+"""Owns: two repositories over the rows and keys of users.py. On save, cache-aside drops and write-through replaces."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class CachedUserRepository:
         self.database = database
 
     async def get(self, user_id: str) -> dict[str, Any] | None:
-        # One call for look, load and store: readers who come together share one load, and a save meanwhile is not overwritten.
-        found: dict[str, Any] | None = await self.cache.get_or_load(f"user:{user_id}", lambda: self._load(user_id), expire=300)
+        # Look, load, store in one call: readers who come together share a load, and a save meanwhile is not undone.
+        key = f"user:{user_id}"
+        found: dict[str, Any] | None = await self.cache.get_or_load(key, lambda: self._load(user_id), expire=300)
         return found
 
     async def save(self, user: User) -> dict[str, Any]:

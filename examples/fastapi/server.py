@@ -62,7 +62,7 @@ Stop with Ctrl+C.
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m examples.fastapi", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="the first port to try (default 8000)")
-    parser.add_argument("--check", action="store_true", help="start on a free port, try every feature, say what was seen")
+    parser.add_argument("--check", action="store_true", help="try every feature and say what was seen")
     options = parser.parse_args()
     if options.check:
         from .check import check

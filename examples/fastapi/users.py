@@ -1,4 +1,4 @@
-"""Owns: the users service of docs/quickstart.md's first user, over SQLAlchemy: decorated methods, and writes that invalidate."""
+"""Owns: the users service, over SQLAlchemy: cached methods, and writes that drop what they changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns: the routes of the users: the service, the two repositories, and the events. All four share one row and one key, `user:<id>`."""
+"""Owns: the routes of the users: service, repositories, events. All share one row and one key, `user:<id>`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ service = UserService()
 cache_aside = CachedUserRepository(cache, database)
 write_through = WriteThroughUserRepository(cache, database)
 
-# A stored response falls by itself when its own path is written to (/users/7 by PUT /users/7). Here other paths write the same
-# user, so the reads carry tags and the writes name them.
+# A stored response falls by itself when its own path is written to (/users/7 by PUT /users/7). Here other paths write
+# the same user, so the reads carry tags and the writes name them.
 reads_user = CachePolicy(expire=60, tags=["user:{user_id}"])
 writes_user = Invalidates(tags=["user:{user_id}", "users"])
 
@@ -70,7 +70,7 @@ async def save_write_through(user_id: str, data: UserUpdate) -> Any:
 
 @router.put("/behind-the-back/users/{user_id}", response_model=UserOut, tags=["events"])
 async def write_behind_the_back(user_id: str, data: UserUpdate) -> Any:
-    """What another program would do: it writes the row and tells no cache. Readers see the old user until the event is emitted."""
+    """What another program would do: write the row and tell no cache. Readers see the old user until the event."""
     user = await _changed(user_id, data)
     async with database.session() as session:
         user = await session.merge(user)

@@ -24,12 +24,13 @@ class Visitor:
         statements: int | None = None,
         **fields: Any,
     ) -> Any:
-        """Asks, and compares what is named: the status (any 2xx if not), X-Cache, the database statements it took, fields of the answer."""
+        """Asks, and compares what is named: status (else any 2xx), X-Cache, statements, fields of the answer."""
         before = self._statements()
         response, raw = self._ask(method, path, body)
         took = self._statements() - before
         answer = json.loads(raw) if raw else None
-        seen: dict[str, Any] = {"status": response.status, "X-Cache": response.headers.get("X-Cache", "-"), "statements": took}
+        x_cache = response.headers.get("X-Cache", "-")
+        seen: dict[str, Any] = {"status": response.status, "X-Cache": x_cache, "statements": took}
         right = 200 <= response.status < 300 if status is None else response.status == status
         wanted: dict[str, Any] = {"status": response.status if right else status or "2xx"}
         if cache is not None:

@@ -42,9 +42,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_application_passes_its_own_check(environ: dict[str, str], filled: Path) -> None:
     environ["TIERCEL_DEMO_DATA"] = str(filled)
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.fastapi", "--check"], env=environ, cwd=ROOT, capture_output=True, text=True, timeout=50
-    )
+    command = [sys.executable, "-m", "examples.fastapi", "--check"]
+    done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^(\d{2,}) passed, 0 failed$", done.stdout, re.MULTILINE), done.stdout
 

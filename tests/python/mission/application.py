@@ -1,7 +1,7 @@
-"""Owns: the document as one program with the module-level names, `from tiercel import cache, cached`, as a user would write it.
+"""Owns: the document as one program with the module-level names, `from tiercel import cache, cached`.
 
-Run by test_mission_document.py in a process of its own for each URL (the module-level cache reads its URL once). Prints what it saw
-as JSON.
+Run by test_mission_document.py in a process of its own for each URL, which the module-level cache reads once. Prints
+what it saw as JSON.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from python.mission.world import NEW, UserUpdate, World, empty_database  # noqa: E402
+from python.mission.world import NEW, UserUpdate, World, empty_database
 
-from tiercel import cache, cached  # noqa: E402
-from tiercel.fastapi import ResponseCacheMiddleware  # noqa: E402
+from tiercel import cache, cached
+from tiercel.fastapi import ResponseCacheMiddleware
 
 
 async def main() -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Owns: the mission document's snippets as they were before their text lost indentation and dunder underscores, and the three mends.
+"""Owns: the mission document's snippets with their indentation and dunder underscores restored, and the three mends.
 
-`document.txt` is the document, byte for byte. Each `*.py.txt` is one snippet, restored. `DEFINITIONS` are what Tiercel replaces by an
-import of the same name; `USES` run, unchanged but for `MENDS`.
+`document.txt` is the document, byte for byte. Each `*.py.txt` is one snippet, restored. `DEFINITIONS` are what Tiercel
+replaces by an import of the same name; `USES` run, unchanged but for `MENDS`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ MENDS = (
     Mend(
         "cache_aside",
         "find_one answers a dict, which has no model_dump",
-        '        user = await self.db.users.find_one({"_id": user_id})\n        if not user:\n            return None\n',
+        '        user = await self.db.users.find_one({"_id": user_id})\n'
+        "        if not user:\n            return None\n",
         '        doc = await self.db.users.find_one({"_id": user_id})\n'
         "        if not doc:\n            return None\n        user = User(**doc)\n",
     ),

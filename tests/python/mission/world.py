@@ -1,7 +1,7 @@
 """Owns: what the mission document leaves to the reader: a `User` on Beanie, a database, and the names its snippets use.
 
-Beanie 2.2 and mongomock-motor 0.0.36 do not start together: Beanie asks for `list_collection_names(authorizedCollections=…)`, which
-mongomock refuses. Beanie 2.0, the first on pymongo's own asyncio driver, starts; so that is what runs here, real and unpatched.
+Beanie 2.1 and 2.2 do not start over mongomock-motor 0.0.36: they call `list_collection_names(authorizedCollections=…)`,
+which mongomock refuses. Beanie 2.0, the first on pymongo's own asyncio driver, starts, so it runs here, unpatched.
 """
 
 from __future__ import annotations
@@ -38,13 +38,16 @@ class UserCreate(BaseModel):
 
 
 class UserUpdate(BaseModel):
-    name: Optional[str] = None
-    balance: Optional[Decimal] = None
+    name: str | None = None
+    balance: Decimal | None = None
 
 
 class Users:
-    """The collection as the repositories see it. bson knows no Decimal: an application gives pymongo a type codec, which mongomock
-    does not have, so Beanie's encoder does it here. Counts the questions."""
+    """The collection as the repositories see it; counts the questions.
+
+    bson knows no Decimal: an application gives pymongo a type codec for it. mongomock takes none, so Beanie's encoder
+    stands in for it here.
+    """
 
     def __init__(self, collection: Any) -> None:
         self.collection = collection
@@ -72,10 +75,11 @@ class World:
         self.names: dict[str, Any] = {
             "__name__": "mission",
             # What an import replaces ...
-            "RedisCache": tiercel.RedisCache, "cache": cache, "cached": cached,
+            **{"RedisCache": tiercel.RedisCache, "cache": cache, "cached": cached},
             # ... and what the document takes for granted.
-            "Optional": Optional, "User": User, "UserCreate": UserCreate, "UserUpdate": UserUpdate, "Database": Database,
-        }  # fmt: skip
+            **{"Optional": Optional, "User": User, "UserCreate": UserCreate, "UserUpdate": UserUpdate},
+            "Database": Database,
+        }
         for name in snippets.USES:
             exec(compile(run(name), f"{name}.py.txt", "exec"), self.names)
         self.service = self.names["UserService"]()
