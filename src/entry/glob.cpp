@@ -29,8 +29,9 @@ Step match_set(std::string_view pattern, std::size_t at, char c) {
       matches |= pattern[at + 1] == c;
       at += 2;
     } else if (left >= 3 && pattern[at + 1] == '-') {
-      const auto [low, high] = std::minmax(static_cast<signed char>(pattern[at]), static_cast<signed char>(pattern[at + 2]));
-      matches |= low <= static_cast<signed char>(c) && static_cast<signed char>(c) <= high;
+      const auto from = static_cast<signed char>(pattern[at]), to = static_cast<signed char>(pattern[at + 2]);
+      const auto byte = static_cast<signed char>(c);
+      matches |= std::min(from, to) <= byte && byte <= std::max(from, to);
       at += 3;
     } else {
       matches |= pattern[at] == c;
