@@ -37,6 +37,8 @@ class Request {
   virtual PyObject* finish(CacheCore& core, Outcome&& outcome);
   // How it ends when the owner of the engine does not answer within the budget.
   virtual Outcome unanswered() const = 0;
+  // Called then; what may be called from any thread.
+  virtual void given_up(Engine&) const {}
   // Done although the caller has gone: what was said must not be lost.
   virtual bool must_be_done() const { return false; }
   // The loader of a get_or_load, and its context; null for the others.

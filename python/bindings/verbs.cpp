@@ -102,12 +102,9 @@ Outcome StoreRequest::unanswered() const { return owner_is_slow(Outcome::Kind::n
 
 // ---- invalidate
 
-// Own writes: the entry leaves L1 when the invalidation is said, whichever thread says it; the owner does the rest.
-PyObject* InvalidateRequest::immediately(CacheCore& core) {
-  if (core.alive()) {
-    for (const std::string& key : keys) core.engine->forget(key);
-  }
-  return nullptr;
+// The owner is blocked and will do it later; what this process can do at once, it does.
+void InvalidateRequest::given_up(Engine& engine) const {
+  for (const std::string& key : keys) engine.forget(key);
 }
 
 OperationId InvalidateRequest::submit(Engine& engine, Timestamp now) {

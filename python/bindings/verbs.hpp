@@ -74,9 +74,9 @@ class StoreRequest final : public Request {
 class InvalidateRequest final : public Request {
  public:
   enum class What : std::uint8_t { names, pattern, everything };
-  PyObject* immediately(CacheCore& core) override;
   OperationId submit(Engine& engine, Timestamp now) override;
   Outcome unanswered() const override;
+  void given_up(Engine& engine) const override;
   bool must_be_done() const override { return true; }
   const char* name() const override { return "invalidate"; }
 

@@ -132,7 +132,7 @@ PyObject* exception(PyObject* self, PyObject*) {
 PyObject* give_up(PyObject* self, PyObject*) {
   Waiter* waiter = as_waiter(self);
   if (waiter->state == Waiter::State::pending) {
-    waiter->given_up = true;
+    waiter->request->given_up(*waiter->driver->engine);
     resolve(waiter, waiter->request->unanswered(), false);
   }
   Py_RETURN_NONE;
@@ -153,7 +153,6 @@ PyObject* give_up_with(PyObject* self, PyObject* const* arguments, Py_ssize_t co
   EntryFacts facts;
   facts.codec = static_cast<CodecId>(codec);
   outcome.entry = Entry::make("-", facts, {}, {bytes, static_cast<std::size_t>(size)});
-  waiter->given_up = true;
   if (waiter->state == Waiter::State::pending) resolve(waiter, std::move(outcome), false);
   Py_RETURN_NONE;
 }
@@ -249,7 +248,7 @@ Waiter* make_waiter(DriverCore& driver, PyObject* driver_object, PyObject* home,
   waiter->callback = waiter->context = waiter->more = waiter->cancel_message = waiter->failure = nullptr;
   waiter->id = 0;
   waiter->state = Waiter::State::pending;
-  waiter->blocking = waiter->heard = waiter->given_up = false;
+  waiter->blocking = waiter->heard = false;
   new (&waiter->request) std::shared_ptr<Request>(std::move(request));
   new (&waiter->outcome) Outcome();
   return waiter;

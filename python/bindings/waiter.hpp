@@ -28,7 +28,6 @@ struct Waiter {
   State state;
   bool blocking;               // _asyncio_future_blocking
   bool heard;                  // the owner has shown a sign of life since this was last cleared
-  bool given_up;
   std::shared_ptr<Request> request;
   Outcome outcome;
 };
