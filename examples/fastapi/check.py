@@ -14,7 +14,7 @@ from pathlib import Path
 from .database import data_folder
 from .visitor import Visitor
 
-AMSTERDAM, ROTTERDAM = 2759794, 2747891
+AMSTERDAM = 2759794  # GeoNames' number
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -65,13 +65,12 @@ def cached_function(visitor: Visitor) -> None:
 def list_by_pattern(visitor: Visitor) -> None:
     """Lists with skip and limit, dropped by pattern"""
     first, second = "/cities?country=NL&skip=0&limit=3", "/cities?country=NL&skip=3&limit=3"
-    names = [city["name"] for city in visitor.see("GET", first, cache="MISS", statements=1)]
+    largest, runner_up, _ = visitor.see("GET", first, cache="MISS", statements=1)
     visitor.see("GET", first, cache="HIT", statements=0)
     visitor.see("GET", second, cache="MISS", statements=1)
-    visitor.see("PUT", f"/cities/{ROTTERDAM}", body={"population": 9_000_000})
+    visitor.see("PUT", f"/cities/{runner_up['id']}", body={"population": largest["population"] + 1})
     after = [city["name"] for city in visitor.see("GET", first, cache="MISS", statements=1)]
-    visitor.compare("the largest is now", after[0], "Rotterdam")
-    visitor.compare("and was", names[0], "Amsterdam")
+    visitor.compare("the first two have changed places", after[:2], [runner_up["name"], largest["name"]])
     visitor.see("GET", second, cache="MISS", statements=1)
 
 
@@ -79,20 +78,21 @@ def tag_of_a_country(visitor: Visitor) -> None:
     """What was computed from many cities, dropped by a tag"""
     before = visitor.see("GET", "/countries/NL", cache="MISS")
     visitor.see("GET", "/countries/NL", cache="HIT", statements=0, population=before["population"])
-    visitor.see("PUT", f"/cities/{ROTTERDAM}", body={"population": 9_000_100})
-    visitor.see("GET", "/countries/NL", cache="MISS", population=before["population"] + 100, largest="Rotterdam")
+    city = visitor.see("GET", f"/cities/{AMSTERDAM}")
+    visitor.see("PUT", f"/cities/{AMSTERDAM}", body={"population": city["population"] + 100})
+    visitor.see("GET", "/countries/NL", cache="MISS", population=before["population"] + 100)
 
 
 def create_and_delete(visitor: Visitor) -> None:
     """Create and delete"""
-    count = visitor.see("GET", "/countries/NL")["cities"]
+    before = visitor.see("GET", "/countries/NL")
     new = {"name": "Tiercel", "country": "NL", "population": 20_000_000, "latitude": 52.0, "longitude": 4.0}
     city = visitor.see("POST", "/cities", body=new, status=201, name="Tiercel")
-    visitor.see("GET", "/countries/NL", cache="MISS", cities=count + 1, largest="Tiercel")
+    visitor.see("GET", "/countries/NL", cache="MISS", cities=before["cities"] + 1, largest="Tiercel")
     visitor.see("DELETE", f"/cities/{city['id']}", status=204)
     visitor.see("GET", f"/cities/{city['id']}", status=404, statements=1)
     visitor.see("GET", f"/cities/{city['id']}", status=404, statements=0)  # that it is not there is cached as well
-    visitor.see("GET", "/countries/NL", cache="MISS", cities=count, largest="Rotterdam")
+    visitor.see("GET", "/countries/NL", cache="MISS", cities=before["cities"], largest=before["largest"])
 
 
 def users_service(visitor: Visitor) -> None:
@@ -149,7 +149,7 @@ def documentation(visitor: Visitor) -> None:
 def statistics(visitor: Visitor) -> None:
     """Statistics"""
     counted = visitor.see("GET", "/cache/stats")
-    visitor.compare("hits are counted", counted["hits"] + counted.get("redis_hits", 0) > 0, True)
+    visitor.compare("hits are counted", counted["hits"] > 0, True)
     visitor.compare("misses are counted", counted["misses"] > 0, True)
 
 

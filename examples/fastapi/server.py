@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -76,4 +77,5 @@ def serve(wanted: int) -> None:
     listener = listen(wanted)
     port = listener.getsockname()[1]
     config = uvicorn.Config("examples.fastapi.main:app", log_level="warning", lifespan="on")
-    Server(config, greeting(f"http://{HOST}:{port}", wanted, port)).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn shuts down, then raises it again
+        Server(config, greeting(f"http://{HOST}:{port}", wanted, port)).run(sockets=[listener])

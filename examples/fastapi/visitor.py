@@ -47,7 +47,7 @@ class Visitor:
         """The page at `path`, which must be there."""
         response, raw = self._ask("GET", path, None)
         self._note(f"GET {path}", {"status": response.status, "bytes": len(raw)}, {"status": 200})
-        return raw.decode()
+        return raw.decode(errors="replace")
 
     def compare(self, what: str, seen: Any, wanted: Any) -> None:
         self._note(what, {"": seen}, {"": wanted})

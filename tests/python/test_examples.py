@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def test_the_application_takes_the_next_port_and_says_so(filled: Path) -> None:
             try:
                 said = "".join(line for line, _ in zip(iter(server.stdout.readline, ""), range(10), strict=False))
             finally:
-                server.terminate()
+                server.send_signal(signal.SIGINT)
         assert f"Port {port} is taken" in said
         assert re.search(r"curl -i http://127\.0\.0\.1:\d+/cities", said)
         assert server.returncode == 0
