@@ -20,7 +20,7 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 
 @router.get("/cities", dependencies=[CachePolicy(expire=60)])
 async def read_cities(country: Country = None, skip: Skip = 0, limit: Limit = 20) -> list[CityOut]:
-    """A page of cities, largest first: a cached list, dropped by the pattern `cities_list:*` whenever a city changes."""
+    """A page of cities, largest first: a cached list; `cities_list:*` drops it when a city changes."""
     return await cities.list_cities(country, skip, limit)
 
 

@@ -132,7 +132,7 @@ async def world(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Worl
 
 async def behind_the_back(user: User, name: str) -> None:
     """Another program changes the row: who still sees the old name was answered by the cache."""
-    await User.get_motor_collection().update_one({"_id": user.id}, {"$set": {"name": name}})
+    await User.get_pymongo_collection().update_one({"_id": user.id}, {"$set": {"name": name}})
 
 
 @pytest.mark.parametrize("mend", MENDS, ids=lambda mend: mend.snippet)

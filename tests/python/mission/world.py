@@ -75,9 +75,14 @@ class World:
         self.names: dict[str, Any] = {
             "__name__": "mission",
             # What an import replaces ...
-            **{"RedisCache": tiercel.RedisCache, "cache": cache, "cached": cached},
+            "RedisCache": tiercel.RedisCache,
+            "cache": cache,
+            "cached": cached,
             # ... and what the document takes for granted.
-            **{"Optional": Optional, "User": User, "UserCreate": UserCreate, "UserUpdate": UserUpdate},
+            "Optional": Optional,
+            "User": User,
+            "UserCreate": UserCreate,
+            "UserUpdate": UserUpdate,
             "Database": Database,
         }
         for name in snippets.USES:
