@@ -26,6 +26,8 @@ Operation* as_operation(PyObject* object) { return reinterpret_cast<Operation*>(
 void end(Operation* operation) {
   operation->state = Operation::State::ended;
   operation->request.reset();
+  // A failure refers, by its traceback, to the load, and that to the waiter: a circle that the collector does not see.
+  if (operation->waiter != nullptr) Py_CLEAR(operation->waiter->failure);
   Py_CLEAR(operation->waiter);
 }
 
@@ -157,6 +159,7 @@ void leave(Operation* operation) {
     Waiter* waiter = std::exchange(operation->waiter, nullptr);
     drop_callbacks(waiter);   // nobody is left to be told
     cancel(waiter, nullptr);
+    Py_CLEAR(waiter->failure);
     Py_DECREF(waiter);
   }
   end(operation);
