@@ -80,6 +80,7 @@ Refusal refusal_of_message(const ResponseFacts& response, const CacheControl& co
   if (has_field(response.fields, "content-range")) return Refusal::status;
   if (response.fields.size() > kStoredFieldsMax) return Refusal::malformed;
   if (control.malformed || !std::all_of(response.fields.begin(), response.fields.end(), is_storable_field)) return Refusal::malformed;
+  if (const ContentLength length = content_length(response.fields); length.present && !length.bytes) return Refusal::malformed;
   if (control.no_store) return Refusal::no_store;
   if (control.is_private) return Refusal::is_private;
   if (control.no_cache) return Refusal::no_cache;

@@ -1,0 +1,114 @@
+// The two ASGI messages of a stored response. See http_messages.hpp.
+#include "http_messages.hpp"
+
+#include <chrono>
+#include <cstring>
+#include <string>
+
+#include "http/conditional.hpp"
+
+namespace tiercel::python {
+
+namespace {
+
+nb::object interned(const char* text) { return nb::steal(PyUnicode_InternFromString(text)); }
+nb::object bytes_of(std::string_view text) { return nb::bytes(text.data(), text.size()); }
+
+nb::object header(nb::handle name, nb::handle value) { return nb::steal(PyTuple_Pack(2, name.ptr(), value.ptr())); }
+
+template <class Keep>
+nb::list list_of(const http::StoredResponse& response, Keep keep) {
+  nb::list list;
+  for (const http::Field& field : response.fields) {
+    if (keep(field.name)) list.append(header(bytes_of(field.name), bytes_of(field.value)));
+  }
+  return list;
+}
+
+}  // namespace
+
+std::int64_t wall_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+HttpMessages::HttpMessages(bool mark)
+    : mark_(mark), type_(interned("type")), status_(interned("status")), headers_(interned("headers")), body_(interned("body")),
+      start_(interned("http.response.start")), part_(interned("http.response.body")), age_(bytes_of("age")), x_cache_(bytes_of("x-cache")),
+      hit_(bytes_of("HIT")), stale_(bytes_of("STALE")), nothing_(bytes_of("")) {}
+
+// `fixed` and the headers of this moment, in a list of its own: middlewares outside write into what they are sent.
+nb::list HttpMessages::headers_of(nb::handle fixed, std::int64_t age, const char* word) const {
+  nb::list list = nb::steal<nb::list>(PyList_GetSlice(fixed.ptr(), 0, PyList_GET_SIZE(fixed.ptr())));
+  list.append(header(age_, bytes_of(std::to_string(age))));
+  if (mark_) list.append(header(x_cache_, std::strcmp(word, "HIT") == 0 ? hit_ : stale_));
+  return list;
+}
+
+nb::object HttpMessages::pair(nb::handle status, nb::handle headers, nb::handle body) const {
+  PyObject* start = PyDict_New();
+  PyObject* part = PyDict_New();
+  const bool failed = start == nullptr || part == nullptr || PyDict_SetItem(start, type_.ptr(), start_.ptr()) < 0 ||
+                      PyDict_SetItem(start, status_.ptr(), status.ptr()) < 0 || PyDict_SetItem(start, headers_.ptr(), headers.ptr()) < 0 ||
+                      PyDict_SetItem(part, type_.ptr(), part_.ptr()) < 0 || PyDict_SetItem(part, body_.ptr(), body.ptr()) < 0;
+  PyObject* both = failed ? nullptr : PyTuple_New(2);
+  if (both == nullptr) {
+    Py_XDECREF(start);
+    Py_XDECREF(part);
+    nb::raise_python_error();
+  }
+  PyTuple_SET_ITEM(both, 0, start);
+  PyTuple_SET_ITEM(both, 1, part);
+  return nb::steal(both);
+}
+
+void HttpMessages::empty(Slot& slot) {
+  ready_bytes_ -= slot.bytes;
+  slot = Slot{};
+}
+
+HttpMessages::Slot* HttpMessages::ready(const EntryRef& entry, std::int64_t now) {
+  Slot& slot = slots_[(reinterpret_cast<std::uintptr_t>(entry.get()) >> 5) % kSlots];
+  if (slot.entry.get() == entry.get()) return &slot;
+  const auto response = http::decode_response(entry->payload());
+  if (!response) return nullptr;
+  empty(slot);
+  // What is ready counts twice, here and in L1; and a slot keeps an entry alive that L1 has dropped.
+  for (std::size_t steps = 0; ready_bytes_ + 2 * entry->payload().size() > kReadyBytesMax && steps < kSlots; ++steps) {
+    empty(slots_[hand_]);
+    hand_ = (hand_ + 1) % kSlots;
+  }
+  slot.entry = entry;
+  slot.bytes = 2 * entry->payload().size();
+  ready_bytes_ += slot.bytes;
+  slot.received = response->received;
+  slot.age = response->age;
+  slot.status = nb::int_(response->status);
+  slot.fixed = list_of(*response, [](std::string_view) { return true; });
+  slot.body = bytes_of(response->body);
+  static_cast<void>(now);
+  return &slot;
+}
+
+nb::object HttpMessages::of_entry(const EntryRef& entry, bool head, std::int64_t now) {
+  Slot* slot = ready(entry, now);
+  if (slot == nullptr) return {};
+  if (slot->second != now) {
+    slot->headers = headers_of(slot->fixed, slot->age + std::max<std::int64_t>(0, now - slot->received), "HIT");
+    slot->second = now;
+  }
+  const nb::object list = nb::steal(PyList_GetSlice(slot->headers.ptr(), 0, PyList_GET_SIZE(slot->headers.ptr())));
+  return pair(slot->status, list, head ? nothing_ : slot->body);
+}
+
+nb::object HttpMessages::of_response(const http::StoredResponse& response, bool head, const char* word, std::int64_t now) const {
+  const nb::list fixed = list_of(response, [](std::string_view) { return true; });
+  const nb::list list = headers_of(fixed, http::current_age(response, now), word);
+  return pair(nb::int_(response.status), list, head ? nothing_ : bytes_of(response.body));
+}
+
+nb::object HttpMessages::not_modified(const http::StoredResponse& response, std::int64_t now) const {
+  const nb::list fixed = list_of(response, http::is_in_not_modified);
+  return pair(nb::int_(304), headers_of(fixed, http::current_age(response, now), "HIT"), nothing_);
+}
+
+}  // namespace tiercel::python
