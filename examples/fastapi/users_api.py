@@ -15,7 +15,7 @@ from .models import User, UserCreate, UserOut, UserUpdate
 from .repositories import CachedUserRepository, WriteThroughUserRepository
 from .users import UserService
 
-router = APIRouter(tags=["users"])
+router = APIRouter()
 service = UserService()
 cache_aside = CachedUserRepository(cache, database)
 write_through = WriteThroughUserRepository(cache, database)
@@ -26,25 +26,27 @@ reads_user = CachePolicy(expire=60, tags=["user:{user_id}"])
 writes_user = Invalidates(tags=["user:{user_id}", "users"])
 
 
-@router.get("/users", dependencies=[CachePolicy(expire=60, tags=["users"])], response_model=list[UserOut])
+@router.get(
+    "/users", dependencies=[CachePolicy(expire=60, tags=["users"])], response_model=list[UserOut], tags=["users"]
+)
 async def read_users(skip: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=100)] = 100) -> Any:
     """A page of users: a cached method with a key_builder."""
     return await service.get_all(skip, limit)
 
 
-@router.get("/users/{user_id}", dependencies=[reads_user], response_model=UserOut)
+@router.get("/users/{user_id}", dependencies=[reads_user], response_model=UserOut, tags=["users"])
 async def read_user(user_id: str) -> Any:
     """One user: a cached method."""
     return _found(await service.get_by_id(user_id))
 
 
-@router.post("/users", status_code=201, response_model=UserOut)
+@router.post("/users", status_code=201, response_model=UserOut, tags=["users"])
 async def create_user(data: UserCreate) -> Any:
     """A new user. Drops the lists."""
     return await service.create(data)
 
 
-@router.put("/users/{user_id}", dependencies=[writes_user], response_model=UserOut)
+@router.put("/users/{user_id}", dependencies=[writes_user], response_model=UserOut, tags=["users"])
 async def update_user(user_id: str, data: UserUpdate) -> Any:
     """A change by the service, which deletes `user:<id>` and `users_list:*`."""
     return _found(await service.update(user_id, data))
