@@ -1,0 +1,162 @@
+"""Owns: the way of a `def` function's call that L1 did not answer. In a thread it waits for the loop that is connected; on a loop's
+own thread it cannot, so the function is called at once and its result handed to a load that was begun before (and so is fenced
+against invalidations meanwhile)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import logging
+import threading
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from tiercel import _core, _sync
+from tiercel._cached_policy import Policy
+from tiercel._types import MISSING, Loaded
+
+if TYPE_CHECKING:
+    from tiercel._cache import Invalidation
+
+log = logging.getLogger("tiercel")
+
+Arguments = tuple[Any, ...]
+Keywords = dict[str, Any] | None
+
+_left: set[_core.Operation[_core.Outcome]] = set()  # begun, and going on after their callers
+
+
+class LeftInvalidation:
+    """An invalidation made on a loop's own thread: it holds in this process and is on its way. False, because not yet confirmed;
+    `await` it to know how it ended."""
+
+    def __init__(self, task: asyncio.Task[Invalidation]) -> None:
+        self._task = task
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __await__(self) -> Generator[Any, None, Invalidation]:
+        return self._task.__await__()
+
+
+class Load:
+    """One call's loader, and what it loaded."""
+
+    def __init__(self, policy: ReadNow, args: Arguments, kwargs: Keywords) -> None:
+        self.policy, self.args, self.kwargs = policy, args, kwargs
+        self.value: Any = MISSING
+
+    def __call__(self) -> Loaded:
+        value = self.run()
+        loaded = self.policy.loaded(value)
+        self.value = value
+        return loaded
+
+    def run(self) -> Any:
+        return self.policy.function(*self.args, **self.kwargs or {})
+
+
+class ReadNow(Policy):
+    def read_now(self, key: str, args: Arguments, kwargs: Keywords, skip_value: bool = False) -> Any:
+        load, tags = Load(self, args, kwargs), self.tags(args, kwargs)
+        if not _sync.may_wait():
+            return self._call_and_leave(key, load, tags, skip_value)
+        outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=skip_value)
+        if outcome.kind == "hit":
+            value = self.decoded(key, outcome)
+            if value is not MISSING and not outcome.stale:
+                return value
+            if value is not MISSING and self.options.stale is not None:
+                return self._stale(key, value, outcome, load, tags)
+            outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True)
+        return self._answer(key, outcome, load)
+
+    def refresh(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
+        if self.off:
+            return self.function(*args, **kwargs or {})
+        return self.read_now(key, args, kwargs, skip_value=True)
+
+    def invalidate(self, key: str) -> Invalidation | LeftInvalidation:
+        if _sync.may_wait():
+            return _invalidation_of(_sync.wait(self.cache, self.cache._invalidate([key], ())))
+        return LeftInvalidation(asyncio.get_running_loop().create_task(self.cache.invalidate(key)))
+
+    def plain(self, target: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(target)
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return target(*args, **kwargs)
+
+        return function
+
+    def _answer(self, key: str, outcome: _core.Outcome, load: Load) -> Any:
+        if load.value is not MISSING:
+            return load.value
+        if outcome.kind in ("hit", "loaded"):
+            value = self.decoded(key, outcome)
+            if value is not MISSING:
+                return value
+        return load.run()
+
+    def _stale(self, key: str, value: Any, outcome: _core.Outcome, load: Load, tags: tuple[str, ...]) -> Any:
+        """The value past its expiry at once; who is elected refreshes it in a thread of its own."""
+        if outcome.refresh_wanted:
+            refresh = functools.partial(self._refresh_behind, key, load, tags)
+            threading.Thread(target=contextvars.copy_context().run, args=(refresh,), name="tiercel-refresh", daemon=True).start()
+        return value
+
+    def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
+        try:
+            _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True)
+        except Exception:
+            log.exception("%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key)
+
+    def _call_and_leave(self, key: str, load: Load, tags: tuple[str, ...], skip_value: bool) -> Any:
+        handed: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
+
+        async def hand_in() -> Loaded:
+            return await handed
+
+        operation = self.cache._load(key, hand_in, tags=tags, skip_value=skip_value)
+        try:
+            waiter = operation._begin_at(asyncio.get_running_loop())
+        except StopIteration as end:
+            return self._answer(key, end.value, load)
+        self._warn_of_blocking()
+        try:
+            loaded = load()
+        except BaseException:
+            operation.close()
+            raise
+        handed.set_result(loaded)
+        _left.add(operation)
+        waiter.add_done_callback(functools.partial(_end, operation))
+        return load.value
+
+    def _warn_of_blocking(self) -> None:
+        if not self.cache._warned_of_blocking:
+            self.cache._warned_of_blocking = True
+            log.warning(
+                "%s(), a cached `def` function, was called on the thread of a running event loop and missed: it cannot wait for the cache "
+                "there, so it was called at once and the cache is filled later. Make it `async def`, or call it from a worker thread. "
+                "(Said once.)",
+                self.name,
+            )
+
+
+def _end(operation: _core.Operation[_core.Outcome], _: object) -> None:
+    _left.discard(operation)
+    try:
+        operation.send(None)
+    except StopIteration:
+        pass
+    except Exception:
+        log.exception("What a `def` function left to the event loop failed")
+    operation.close()
+
+
+def _invalidation_of(outcome: _core.Outcome) -> Invalidation:
+    from tiercel._cache import Invalidation
+
+    return Invalidation.CONFIRMED if outcome.kind == "invalidated" else Invalidation.PENDING
