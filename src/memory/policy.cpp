@@ -17,7 +17,7 @@ std::size_t share(double part, std::size_t whole) { return static_cast<std::size
 
 Policy::Policy(Nodes& nodes, std::size_t bytes_max)
     : nodes_(nodes), bytes_max_(bytes_max), window_max_(share(kWindowShare, bytes_max)),
-      guarded_max_(share(kGuardedShare, bytes_max - window_max_)), step_(-kStep * static_cast<double>(bytes_max)) {}
+      guarded_max_(share(kGuardedShare, bytes_max - window_max_)), step_(kStep * static_cast<double>(bytes_max)) {}
 
 // ---- what happens to entries
 
@@ -106,7 +106,7 @@ bool Policy::admits(NodeId candidate, std::size_t excess) {
 void Policy::settle() {
   condemned_ = 0;
   demote_overflow();
-  if (hits_ + misses_ >= std::max<std::size_t>(sketch_.sample(), 1)) end_sample();
+  if (hits_ + misses_ >= sketch_.sample()) end_sample();
   if (adjustment_ != 0) climb();
 }
 

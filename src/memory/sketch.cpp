@@ -47,11 +47,15 @@ void Sketch::count(std::uint32_t hash) {
 }
 
 void Sketch::fit(std::size_t entries) {
+  if (entries <= fits_) return;
+  fits_ = entries;
   if (entries <= words_.size() * kEntriesPerWord) return;
   const std::size_t old = words_.size();
   const std::size_t size = std::max(kBlock, std::bit_ceil((entries + kEntriesPerWord - 1) / kEntriesPerWord));
   std::vector<std::uint64_t> grown(size);
-  for (std::size_t at = 0; old != 0 && at < size; at += old) std::copy(words_.begin(), words_.end(), grown.begin() + static_cast<std::ptrdiff_t>(at));
+  for (std::size_t at = 0; old != 0 && at < size; at += old) {
+    std::copy(words_.begin(), words_.end(), grown.begin() + static_cast<std::ptrdiff_t>(at));
+  }
   words_.swap(grown);
 }
 
@@ -66,7 +70,7 @@ void Sketch::halve() {
 
 void Sketch::clear() {
   std::vector<std::uint64_t>().swap(words_);
-  counted_ = 0;
+  fits_ = counted_ = 0;
 }
 
 }  // namespace tiercel

@@ -1,5 +1,5 @@
 """Asks a real redis-server what its KEYS makes of many patterns, and writes the answers to globs_of_redis.txt, against
-which tests/unit/entry_test.cpp holds glob_match. By hand: `pip install redis; python ask_redis_globs.py [redis-server]`.
+which tests/unit/entry_test.cpp holds glob_match. Run: `pip install redis; python ask_redis_globs.py [redis-server]`.
 
 First line: the texts, in hex. Every further line: a pattern in hex, and for each text 1 if Redis says it matches.
 """
