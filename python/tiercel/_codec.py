@@ -1,7 +1,9 @@
-"""Owns: the choice of a codec. What an annotation describes is stored by its own machinery, what it leaves open by Tiercel's.
+"""Owns: the choice of a codec. What an annotation describes is stored by its own machinery, what it leaves open by
+Tiercel's.
 
-`encode` raises NotCacheable, naming the place. `decode` is called from C++ at every hit, so it is the most direct callable there is;
-any exception from it is a miss. Bytes and numbers: docs/reference/value-codec.md. Why msgpack: docs/decisions/0005-value-codec.md.
+`encode` raises NotCacheable, naming the place. `decode` is called from C++ at every hit, so it is the most direct
+callable there is; any exception from it is a miss. Bytes and numbers: docs/reference/value-codec.md. Why msgpack:
+docs/decisions/0005-value-codec.md.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ UNTYPED: Final = Codec(ID_TIERCEL, _codec_untyped.encode, _codec_untyped.decode,
 
 
 def codec_for(annotation: Any) -> Codec:
-    """The codec of a function's result, or of `type=`. Never raises for a type: what cannot be stored refuses each value, saying why."""
+    """The codec of a function's result, or of `type=`. Never raises for a type: what cannot be stored refuses each
+    value, saying why.
+    """
     machinery = machinery_of(annotation)
     if machinery == "open":
         return UNTYPED

@@ -1,4 +1,6 @@
-"""Owns: what an annotation describes, told from the classes' own marks, so that neither Pydantic nor msgspec is imported to find out."""
+"""Owns: what an annotation describes, told from the classes' own marks, so that neither Pydantic nor msgspec is
+imported to find out.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _ANNOTATED_DEPTH_MAX = 32
 
 
 def machinery_of(annotation: Any) -> Machinery:
-    """Who encodes such values. open: nobody but Tiercel's own codec; either: Pydantic if it is there, else msgspec; mixed: cannot be."""
+    """Who encodes such values. open: nobody but Tiercel's own codec; either: Pydantic if it is there, else msgspec;
+    mixed: cannot be.
+    """
     found = {_mark(part) for part in _parts(annotation, 0)} - {"open"}
     if {"pydantic", "msgspec"} <= found:
         return "mixed"
@@ -30,9 +34,11 @@ def machinery_of(annotation: Any) -> Machinery:
 
 
 def shape_of(annotation: Any) -> Callable[[Any], str | None] | None:
-    """A quick look that a value is of the very classes the annotation names: codecs write a subclass as its base without a word.
+    """A quick look that a value is of the very classes the annotation names: codecs write a subclass as its base
+    without a word.
 
-    It looks at the value and, for list and dict, at the members. The answer is what was found amiss. None: nothing can be told.
+    It looks at the value and, for list and dict, at the members. The answer is what was found amiss. None: nothing can
+    be told.
     """
     annotation = _bare(annotation)
     members = [_bare(part) for part in (get_args(annotation) if get_origin(annotation) in _UNIONS else (annotation,))]
@@ -49,7 +55,8 @@ def shape_of(annotation: Any) -> Callable[[Any], str | None] | None:
 
     def look(value: Any) -> str | None:
         if type(value) not in classes:
-            return f": a {type(value).__qualname__}, and the annotation says {' | '.join(sorted(kind.__qualname__ for kind in classes))}"
+            said = " | ".join(sorted(kind.__qualname__ for kind in classes))
+            return f": a {type(value).__qualname__}, and the annotation says {said}"
         within = inner.get(type(value))
         if within is None:
             return None
@@ -102,7 +109,11 @@ def _mark(part: Any) -> Machinery:
 def _class_of(annotation: Any) -> type | None:
     """The class whose instances such values are, if it is one class."""
     kind = get_origin(annotation) or annotation
-    if not isinstance(kind, type) or kind is object or getattr(kind, "__module__", "") in ("typing", collections.abc.__name__):
+    if (
+        not isinstance(kind, type)
+        or kind is object
+        or getattr(kind, "__module__", "") in ("typing", collections.abc.__name__)
+    ):
         return None
     if getattr(kind, "__abstractmethods__", None) or getattr(kind, "__pydantic_root_model__", False):
         return None

@@ -15,7 +15,11 @@ def step(path: str, key: Any) -> str:
     """The path one level further in: `.name` for names, `[3]` for the rest."""
     if type(key) is str and key.isidentifier() and len(key) <= 64:
         return f"{path}.{key}"
-    shown = repr(key) if type(key) in (str, int, float, bool, bytes) and len(str(key)) < 64 else f"a {type(key).__qualname__}"
+    shown = (
+        repr(key)
+        if type(key) in (str, int, float, bool, bytes) and len(str(key)) < 64
+        else f"a {type(key).__qualname__}"
+    )
     return f"{path}[{shown}]"
 
 
@@ -23,7 +27,11 @@ def explain(value: Any, error: BaseException) -> NotCacheable:
     """The exception to raise for what the packer, or the look at the types, stumbled over."""
     found = _find(value, "value", [])
     if found is None:
-        return NotCacheable(f"value: {type(error).__name__}: {error}"[:SHOWN_CHARACTERS_MAX] if str(error) else "value: cannot be encoded")
+        return NotCacheable(
+            f"value: {type(error).__name__}: {error}"[:SHOWN_CHARACTERS_MAX]
+            if str(error)
+            else "value: cannot be encoded"
+        )
     path, trouble = found
     if len(path) > SHOWN_CHARACTERS_MAX:
         path = path[: SHOWN_CHARACTERS_MAX // 2] + " … " + path[-SHOWN_CHARACTERS_MAX // 2 :]
@@ -45,7 +53,13 @@ def _find(value: Any, path: str, around: list[Any]) -> tuple[str, str] | None:
         return path, f"nested deeper than {DEPTH_MAX}"
     around.append(value)
     try:
-        members = value.items() if kind is dict else ((None, member) for member in value) if kind in (set, frozenset) else enumerate(value)
+        members = (
+            value.items()
+            if kind is dict
+            else ((None, member) for member in value)
+            if kind in (set, frozenset)
+            else enumerate(value)
+        )
         for key, member in list(members):
             if kind is dict:
                 trouble = _find(key, f"{path} (a key)", around)
@@ -76,9 +90,19 @@ def _scalar_trouble(value: Any, path: str) -> tuple[str, str] | None:
 def no_codec(kind: type) -> str:
     """What to do about a type that is not stored as it is, most often a subclass of one that is."""
     name = f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else kind.__qualname__
-    if hasattr(kind, "__pydantic_validator__") or hasattr(kind, "__struct_fields__") or hasattr(kind, "__dataclass_fields__"):
+    if (
+        hasattr(kind, "__pydantic_validator__")
+        or hasattr(kind, "__struct_fields__")
+        or hasattr(kind, "__dataclass_fields__")
+    ):
         return f"{name} is stored by its annotation: annotate the function's result, or give type={kind.__qualname__}"
-    base = next((base for base in kind.__mro__[1:] if base in types.SCALARS or base in (dict, list, tuple, set, frozenset)), None)
+    base = next(
+        (base for base in kind.__mro__[1:] if base in types.SCALARS or base in (dict, list, tuple, set, frozenset)),
+        None,
+    )
     if base is not None:
-        return f"{name} would come back as {base.__qualname__}: convert it, annotate the result, or register it with tiercel.codec"
+        return (
+            f"{name} would come back as {base.__qualname__}: "
+            "convert it, annotate the result, or register it with tiercel.codec"
+        )
     return f"{name} has no codec: convert it, annotate the result with a model, or register it with tiercel.codec"

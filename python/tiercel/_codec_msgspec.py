@@ -1,4 +1,6 @@
-"""Owns: values that msgspec describes: its Structs, containers of them, and dataclasses where Pydantic is not installed."""
+"""Owns: values that msgspec describes: its Structs, containers of them, and dataclasses where Pydantic is not
+installed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from tiercel._errors import NotCacheable
 def msgspec_codec(annotation: Any) -> Codec:
     try:
         decoder = msgspec.msgpack.Decoder(annotation)
-        doubtful = any(isinstance(part, msgspec.inspect.AnyType) for part in _parts(msgspec.inspect.type_info(annotation)))
+        doubtful = any(
+            isinstance(part, msgspec.inspect.AnyType) for part in _parts(msgspec.inspect.type_info(annotation))
+        )
     except Exception as error:
         raise NotCacheable(f"msgspec cannot describe {annotation!r}: {' '.join(str(error).split())[:200]}") from error
     dump: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
@@ -34,7 +38,9 @@ def msgspec_codec(annotation: Any) -> Codec:
             verify(codec, value, payload)
         return payload
 
-    codec = Codec(ID_MSGSPEC, encode, decoder.decode, f"msgspec for {getattr(annotation, '__qualname__', None) or annotation!r}")
+    codec = Codec(
+        ID_MSGSPEC, encode, decoder.decode, f"msgspec for {getattr(annotation, '__qualname__', None) or annotation!r}"
+    )
     return codec
 
 

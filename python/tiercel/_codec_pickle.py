@@ -1,7 +1,9 @@
-"""Owns: pickle, for those who ask for it by name and give a secret. Nothing is unpickled before its signature was checked.
+"""Owns: pickle, for those who ask for it by name and give a secret. Nothing is unpickled before its signature was
+checked.
 
-Payload: one byte of version (1), 32 bytes HMAC-SHA256 over a label, the version and the pickle, then the pickle. The signature says that
-a holder of the secret wrote it, not for which key: whoever can write to Redis can still move one signed value to another key.
+Payload: one byte of version (1), 32 bytes HMAC-SHA256 over a label, the version and the pickle, then the pickle. The
+signature says that a holder of the secret wrote it, not for which key: whoever can write to Redis can still move one
+signed value to another key.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ _SIGNATURE_BYTES = 32
 def pickle_codec(secret: bytes | None) -> Codec:
     if secret is None or len(secret) < SECRET_BYTES_MIN:
         raise ConfigurationError(
-            f'codec="pickle" needs a secret of at least {SECRET_BYTES_MIN} bytes: set pickle_secret or TIERCEL_PICKLE_SECRET'
+            f'codec="pickle" needs a secret of at least {SECRET_BYTES_MIN} bytes: '
+            "set pickle_secret or TIERCEL_PICKLE_SECRET"
         )
     key = bytes(secret)
 

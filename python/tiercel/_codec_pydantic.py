@@ -1,7 +1,9 @@
-"""Owns: values that Pydantic describes: models, dataclasses, TypedDicts, enumerations, named tuples, and containers of them.
+"""Owns: values that Pydantic describes: models, dataclasses, TypedDicts, enumerations, named tuples, and containers of
+them.
 
-Two ways. JSON, read by Pydantic's own parser straight into instances, where JSON keeps every type of the schema: the fast one. Where
-it does not (Any, bytes, extra fields, unions), Tiercel's MessagePack, read by msgpack and validated in one C call.
+Two ways. JSON, read by Pydantic's own parser straight into instances, where JSON keeps every type of the schema: the
+fast one. Where it does not (Any, bytes, extra fields, unions), Tiercel's MessagePack, read by msgpack and validated in
+one C call.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ _BY_NAME: Final = _VERSION >= (2, 11)
 _DUMP: Final[dict[str, Any]] = {"round_trip": True, "by_alias": not _BY_NAME, "warnings": "error"}
 _READ: Final[dict[str, Any]] = {"by_alias": False, "by_name": True} if _BY_NAME else {}
 # What JSON would give back as something else.
-_LOSSY: Final = frozenset({"any", "bytes", "union", "callable", "complex", "generator", "is-instance", "is-subclass", "arguments"})
+_LOSSY: Final = frozenset(
+    {"any", "bytes", "union", "callable", "complex", "generator", "is-instance", "is-subclass", "arguments"}
+)
 
 
 def pydantic_codec(annotation: Any) -> Codec:
@@ -36,7 +40,9 @@ def pydantic_codec(annotation: Any) -> Codec:
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)
         schema = adapter.core_schema
     except Exception as error:
-        raise NotCacheable(f"Pydantic has no schema for {annotation!r}: {' '.join(str(error).split())[:200]}") from error
+        raise NotCacheable(
+            f"Pydantic has no schema for {annotation!r}: {' '.join(str(error).split())[:200]}"
+        ) from error
     nodes = list(_nodes(schema))
     kinds = {node.get("type") for node in nodes}
     name = f"Pydantic for {getattr(annotation, '__qualname__', None) or annotation!r}"
@@ -45,16 +51,19 @@ def pydantic_codec(annotation: Any) -> Codec:
     return _by_json(annotation, adapter, nodes, kinds, name)
 
 
-def _by_json(annotation: Any, adapter: TypeAdapter[Any], nodes: list[dict[str, Any]], kinds: set[Any], name: str) -> Codec:
-    dump = partial(adapter.serializer.to_json, **_DUMP)
-    dump_plain = partial(adapter.serializer.to_python, mode="json", **_DUMP)
+def _by_json(
+    annotation: Any, adapter: TypeAdapter[Any], nodes: list[dict[str, Any]], kinds: set[Any], name: str
+) -> Codec:
+    to_bytes: Callable[..., bytes] = partial(adapter.serializer.to_json, **_DUMP)
+    to_plain: Callable[..., Any] = partial(adapter.serializer.to_python, mode="json", **_DUMP)
     floats = "float" in kinds
 
     def encode(value: Any) -> bytes:
-        payload: bytes = dump(value)
+        payload = to_bytes(value)
         if floats and b"null" in payload:
-            # By default NaN and infinity become null, which may even be valid there. Written as constants they come back.
-            payload = to_json(dump_plain(value), inf_nan_mode="constants")
+            # By default NaN and infinity become null, which may even be valid there. Written as constants they come
+            # back.
+            payload = to_json(to_plain(value), inf_nan_mode="constants")
         return payload
 
     validate = adapter.validator.validate_json
@@ -63,7 +72,7 @@ def _by_json(annotation: Any, adapter: TypeAdapter[Any], nodes: list[dict[str, A
 
 
 def _by_messagepack(annotation: Any, adapter: TypeAdapter[Any], nodes: list[dict[str, Any]], name: str) -> Codec:
-    dump = partial(adapter.serializer.to_python, **_DUMP)
+    dump: Callable[..., Any] = partial(adapter.serializer.to_python, **_DUMP)
     doubtful = any(_is_ambiguous(node) for node in nodes)
 
     def encode(value: Any) -> bytes:
@@ -76,10 +85,12 @@ def _by_messagepack(annotation: Any, adapter: TypeAdapter[Any], nodes: list[dict
             verify(codec, value, payload)
         return payload
 
-    # msgpack as a validator before the schema's: from bytes to instances without a Python frame. Not strict: what was valid once
-    # must be readable from its parts.
+    # msgpack as a validator before the schema's: from bytes to instances without a Python frame. Not strict: what was
+    # valid once must be readable from its parts.
     reader = SchemaValidator(core_schema.no_info_before_validator_function(untyped.decode, adapter.core_schema))
-    codec = Codec(ID_TIERCEL, _guarded(encode, annotation), partial(reader.validate_python, strict=False, **_READ), name)
+    codec = Codec(
+        ID_TIERCEL, _guarded(encode, annotation), partial(reader.validate_python, strict=False, **_READ), name
+    )
     return codec
 
 
@@ -101,7 +112,8 @@ def _guarded(encode: Callable[[Any], bytes], annotation: Any) -> Callable[[Any],
 
 
 def _softened(value: Any, depth: int) -> Any:
-    """Enumerations, URLs and the like as their JSON forms, which the schema reads back. Only ever used with `verify`."""
+    """Enumerations, URLs and the like as their JSON forms, which the schema reads back. Only ever used with `verify`.
+    """
     if depth > untyped.DEPTH_MAX:
         raise NotCacheable(f"value: nested deeper than {untyped.DEPTH_MAX}, or contains itself")
     kind = type(value)

@@ -1,4 +1,6 @@
-"""Owns: the types an application adds with `tiercel.codec`. What is found in Redis is a name looked up here, never imported."""
+"""Owns: the types an application adds with `tiercel.codec`. What is found in Redis is a name looked up here, never
+imported.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,9 @@ _by_name: dict[str, Registered] = {}
 def codec(kind: type[T], encode: Callable[[T], Any], decode: Callable[[Any], T], *, name: str | None = None) -> None:
     """Makes values of exactly this type cacheable where no annotation describes them.
 
-    `encode` gives a value of types that are cacheable already, `decode` makes the instance of it. Entries carry `name`, by default
-    module and qualified name: give one that outlives moving the class. Register before the first use, in every process.
+    `encode` gives a value of types that are cacheable already, `decode` makes the instance of it. Entries carry `name`,
+    by default module and qualified name: give one that outlives moving the class. Register before the first use, in
+    every process.
     """
     if not isinstance(kind, type):
         raise TypeError(f"codec: expected a class, not {type(kind).__name__}")
@@ -43,7 +46,10 @@ def codec(kind: type[T], encode: Callable[[T], Any], decode: Callable[[Any], T],
     if not name or len(name.encode()) > NAME_BYTES_MAX:
         raise ValueError(f"codec: the name must have 1 to {NAME_BYTES_MAX} bytes")
     holder = _by_name.get(name)
-    if holder is not None and (holder.kind.__module__, holder.kind.__qualname__) != (kind.__module__, kind.__qualname__):
+    if holder is not None and (holder.kind.__module__, holder.kind.__qualname__) != (
+        kind.__module__,
+        kind.__qualname__,
+    ):
         raise ValueError(f"codec: the name {name!r} belongs to {holder.kind.__module__}.{holder.kind.__qualname__}")
     if holder is not None:  # a reloaded module defines its classes anew
         _by_type.pop(holder.kind, None)

@@ -1,6 +1,7 @@
 """Owns: the extension types of Tiercel's MessagePack: their numbers, and the bytes of those that hold no other values.
 
-All integers are big-endian. The numbers are part of the format (docs/reference/value-codec.md); tests/vectors/values.json holds them.
+All integers are big-endian. The numbers are part of the format (docs/reference/value-codec.md);
+tests/vectors/values.json holds them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from tiercel._codec_zone import MICROSECOND, pack_zone, unpack_zone
 from tiercel._errors import DecodeError
@@ -36,7 +37,9 @@ _SECOND: Final = timedelta(seconds=1)
 def _pack_datetime(value: datetime) -> Any:
     since = value.replace(tzinfo=None, fold=0) - _EPOCH
     if value.tzinfo is timezone.utc and not value.fold:
-        return msgpack.Timestamp(since // _SECOND, since.microseconds * 1000)  # MessagePack's own, so every reader knows it
+        return msgpack.Timestamp(
+            since // _SECOND, since.microseconds * 1000
+        )  # MessagePack's own, so every reader knows it
     return msgpack.ExtType(DATETIME, _MICROSECONDS.pack(since // MICROSECOND) + pack_zone(value.tzinfo, value.fold))
 
 

@@ -1,7 +1,8 @@
-"""Owns: values that no annotation describes, as MessagePack with Tiercel's extension types. Types come back exactly or are refused.
+"""Owns: values that no annotation describes, as MessagePack with Tiercel's extension types. Types come back exactly or
+are refused.
 
-The packer would pass some types off as others (bytearray as bytes), so the types are looked at first: one set operation per
-container. Reading is msgpack's C decoder alone; Python runs for extension types only.
+The packer would pass some types off as others (bytearray as bytes), so the types are looked at first: one set operation
+per container. Reading is msgpack's C decoder alone; Python runs for extension types only.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from tiercel import _codec_types as types
 from tiercel._codec_registry import registered_name, registered_type
@@ -19,7 +20,9 @@ from tiercel._codec_zone import Unsupported
 from tiercel._errors import DecodeError, NotCacheable
 
 DEPTH_MAX: Final = 128  # of containers in each other, on the way in
-NESTED_MAX: Final = 16  # of extension types that hold values: msgpack takes 40 KiB of stack for each when it reads them back
+NESTED_MAX: Final = (
+    16  # of extension types that hold values: msgpack takes 40 KiB of stack for each when it reads them back
+)
 
 _ARRAYS: Final[dict[type, int]] = {tuple: types.TUPLE, set: types.SET, frozenset: types.FROZENSET}
 _PLAIN: Final = SCALARS | {list, dict, tuple, set, frozenset}
@@ -45,7 +48,9 @@ def _pack(value: Any, default: Callable[[Any], Any]) -> bytes:
 
 
 def _check(value: Any, depth: int) -> None:
-    """Refuses types the packer would take for others, before it sees them. Raises Unsupported; `explain` finds the place."""
+    """Refuses types the packer would take for others, before it sees them. Raises Unsupported; `explain` finds the
+    place.
+    """
     if depth >= DEPTH_MAX:
         raise Unsupported(f"it is nested deeper than {DEPTH_MAX}, or contains itself")
     kind = type(value)
@@ -98,13 +103,17 @@ class _Extensions:
         try:
             state = entry.encode(value)
         except Exception as error:
-            raise NotCacheable(f"the codec of {entry.name} failed to encode: {type(error).__name__}: {error}") from error
+            raise NotCacheable(
+                f"the codec of {entry.name} failed to encode: {type(error).__name__}: {error}"
+            ) from error
         _check([state], 0)
         return _pack([entry.name, state], self.pack)
 
 
 def _reader(depth: int) -> Callable[[bytes], Any]:
-    """msgpack's decoder for values `depth` extension types deep. Its limits follow from the payload's length; bytes left over raise."""
+    """msgpack's decoder for values `depth` extension types deep. Its limits follow from the payload's length; bytes
+    left over raise.
+    """
     inner = _reader(depth + 1) if depth < NESTED_MAX else None
 
     def extension(number: int, data: bytes) -> Any:
@@ -120,8 +129,11 @@ def _reader(depth: int) -> Callable[[bytes], Any]:
         except Exception as error:
             raise DecodeError(f"extension type {number}: {type(error).__name__}: {error}") from error
 
-    # timestamp=3: MessagePack's own timestamps become aware datetimes in UTC. strict_map_key: keys of all types are ours.
-    reader: Callable[[bytes], Any] = functools.partial(msgpack.unpackb, ext_hook=extension, strict_map_key=False, timestamp=3)
+    # timestamp=3: MessagePack's own timestamps become aware datetimes in UTC. strict_map_key: keys of all types are
+    # ours.
+    reader: Callable[[bytes], Any] = functools.partial(
+        msgpack.unpackb, ext_hook=extension, strict_map_key=False, timestamp=3
+    )
     return reader
 
 

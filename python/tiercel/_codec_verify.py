@@ -1,4 +1,6 @@
-"""Owns: is what comes out what went in? Compares values and types all the way down, and names the first place that differs."""
+"""Owns: is what comes out what went in? Compares values and types all the way down, and names the first place that
+differs.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Owns: time zones inside stored times: none, a fixed offset, a zone of the IANA database by its key, or Pydantic's own offset.
+"""Owns: time zones inside stored times: none, a fixed offset, a zone of the IANA database by its key, or Pydantic's own
+offset.
 
-After a time's microseconds stands one byte: bit 0 is `fold`, bits 1 and 2 the kind of zone; then the zone. docs/reference/value-codec.md.
+After a time's microseconds stands one byte: bit 0 is `fold`, bits 1 and 2 the kind of zone; then the zone.
+docs/reference/value-codec.md.
 """
 
 from __future__ import annotations
@@ -30,12 +32,20 @@ def pack_zone(zone: tzinfo | None, fold: int) -> bytes:
     kind = type(zone)
     if kind is timezone:
         offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]
-        return _FLAGS.pack(fold | OFFSET << 1) + _MICROSECONDS.pack(offset // MICROSECOND) + (name[0].encode() if name else b"")
+        return (
+            _FLAGS.pack(fold | OFFSET << 1)
+            + _MICROSECONDS.pack(offset // MICROSECOND)
+            + (name[0].encode() if name else b"")
+        )
     if kind is zoneinfo.ZoneInfo and zone.key and len(zone.key) <= ZONE_KEY_BYTES_MAX:  # type: ignore[attr-defined]
         return _FLAGS.pack(fold | ZONE << 1) + zone.key.encode()  # type: ignore[attr-defined,no-any-return]
     if kind is _pydantic_zone():
-        return _FLAGS.pack(fold | PYDANTIC << 1) + _MICROSECONDS.pack((zone.utcoffset(datetime(1970, 1, 1)) or timedelta()) // MICROSECOND)
-    raise Unsupported(f"its time zone is a {kind.__module__}.{kind.__qualname__}; use zoneinfo.ZoneInfo or datetime.timezone")
+        return _FLAGS.pack(fold | PYDANTIC << 1) + _MICROSECONDS.pack(
+            (zone.utcoffset(datetime(1970, 1, 1)) or timedelta()) // MICROSECOND
+        )
+    raise Unsupported(
+        f"its time zone is a {kind.__module__}.{kind.__qualname__}; use zoneinfo.ZoneInfo or datetime.timezone"
+    )
 
 
 def unpack_zone(data: bytes) -> tuple[tzinfo | None, int]:

@@ -1,4 +1,6 @@
-"""Owns: how long, as users write it: seconds, "5m", "1h30m", a timedelta, None for no expiry, or a callable of the result."""
+"""Owns: how long, as users write it: seconds, "5m", "1h30m", a timedelta, None for no expiry, or a callable of the
+result.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def parse_expire(value: Expire, argument: str = "expire") -> float | None:
     return parse_duration(value, argument, advice="None means no expiry")
 
 
-def parse_expire_option(value: ExpireOption, argument: str = "expire") -> float | None | Callable[[Any], Expire]:
+def parse_expire_option(value: ExpireOption, argument: str = "expire") -> float | Callable[[Any], Expire] | None:
     """The same for options that also take a callable of the result: callables pass through unchanged."""
     if callable(value):
         return value

@@ -1,7 +1,8 @@
 """Owns: every setting of a cache: its name, default, reading and limits, and where a wrong one came from.
 
-One setting is looked for in this order: keyword argument, `tiercel.configure(…)`, the URL's query, the variable TIERCEL_<NAME>, the
-default. The URL itself: argument, configure, TIERCEL_URL, REDIS_URL, memory://. Table: docs/reference/settings.md.
+One setting is looked for in this order: keyword argument, `tiercel.configure(…)`, the URL's query, the variable
+TIERCEL_<NAME>, the default. The URL itself: argument, configure, TIERCEL_URL, REDIS_URL, memory://. Table:
+docs/reference/settings.md.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ _URL_NAMES: Final[Mapping[str, str]] = {
     "REDIS_URL": "variable REDIS_URL", "default": "url",
 }  # fmt: skip
 
-# How each setting is read: from the value and the name under which it was found to what Settings holds, or an error that says that name.
+# How each setting is read: from the value and the name under which it was found to what Settings holds, or an error
+# that says that name.
 READERS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "namespace": read.namespace,
     "user": read.text,
@@ -170,7 +172,9 @@ READERS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
 
 
 def check_keywords(keywords: Mapping[str, Any]) -> None:
-    """`tiercel.configure(…)`: refuses at the call what `resolve` would refuse at first use. `url` is among the keywords."""
+    """`tiercel.configure(…)`: refuses at the call what `resolve` would refuse at first use. `url` is among the
+    keywords.
+    """
     settings = dict(keywords)
     url = settings.pop("url", None)
     _refuse_unknown(settings, "configure")
@@ -201,7 +205,12 @@ def _notice_no_url() -> None:
 
 
 def _find(
-    name: str, keywords: Mapping[str, Any], configured: Mapping[str, Any], where: Location, url_name: str, environ: Mapping[str, str]
+    name: str,
+    keywords: Mapping[str, Any],
+    configured: Mapping[str, Any],
+    where: Location,
+    url_name: str,
+    environ: Mapping[str, str],
 ) -> tuple[Any, str] | None:
     """A setting's value and the name to blame, or None: nobody set it."""
     if name in keywords:

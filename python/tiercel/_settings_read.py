@@ -1,4 +1,6 @@
-"""Owns: reading one setting's value, from an argument or an environment variable alike. Every refusal starts with the name it was given under."""
+"""Owns: reading one setting's value, from an argument or an environment variable alike. Every refusal starts with the
+name it was given under.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ def client_name(value: object, name: str) -> str | None:
 
 
 def size(value: object, name: str, *, least: int, most: int = SIZE_MAX) -> int:
-    """Bytes: a number, or a text such as "64MiB" (KiB MiB GiB TiB; KB MB GB TB are powers of ten; K M G T those of two)."""
+    """Bytes: a number, or a text such as "64MiB" (KiB MiB GiB TiB; KB MB GB TB are powers of ten; K M G T those of
+    two).
+    """
     if isinstance(value, str):
         parts = _SIZE.fullmatch(value)
         if parts is None or parts[2].lower() not in _SIZES:
@@ -119,7 +123,9 @@ def secret(value: object, name: str) -> bytes | None:
     if not isinstance(value, bytes):
         raise TypeError(f"{name}: expected bytes or a str, not {type(value).__name__}")
     if len(value) < SECRET_BYTES_MIN:
-        raise ConfigurationError(f"{name}: {len(value)} bytes are too short for a secret; take {SECRET_BYTES_MIN} or more")
+        raise ConfigurationError(
+            f"{name}: {len(value)} bytes are too short for a secret; take {SECRET_BYTES_MIN} or more"
+        )
     return value
 
 

@@ -1,4 +1,6 @@
-"""Owns: the URL of a cache: redis, rediss, unix or memory, taken apart and checked. No message ever holds a part of its credentials."""
+"""Owns: the URL of a cache: redis, rediss, unix or memory, taken apart and checked. No message ever holds a part of its
+credentials.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ _SCHEMES: Final[Mapping[str, Scheme]] = {
 }  # fmt: skip
 _CERT_REQS: Final[Mapping[str, str]] = {"required": "1", "cert_required": "1", "none": "0", "cert_none": "0"}
 _FORMS: Final = "redis://[user:password@]host[:port][/database], rediss://… for TLS, unix:///path?db=0, or memory://"
-_HOST: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%25[\w.-]+)?)\]|(?P<name>[^\[\]:@]*))(?::(?P<port>[^:]*))?", re.DOTALL)
+_HOST: Final = re.compile(
+    r"(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%25[\w.-]+)?)\]|(?P<name>[^\[\]:@]*))(?::(?P<port>[^:]*))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ def parse_url(url: str, source: str) -> Location:
     options, database = _query(query, source)
     if known == "memory":
         if rest:
-            raise ConfigurationError(f"{source}: memory:// is followed by nothing; every Cache of it is a store of its own")
+            raise ConfigurationError(
+                f"{source}: memory:// is followed by nothing; every Cache of it is a store of its own"
+            )
         return Location("memory", options=options)
     authority, slash, path = rest.partition("/")
     credentials, at, where = authority.rpartition("@")
@@ -100,7 +106,9 @@ def _unix(
 def _credentials(text: str, source: str) -> tuple[str, str]:
     user, colon, password = text.partition(":")
     if user and not colon:
-        raise ConfigurationError(f"{source}: a user name without a password; write user:password@, or :password@ for the default user")
+        raise ConfigurationError(
+            f"{source}: a user name without a password; write user:password@, or :password@ for the default user"
+        )
     if user and not password:
         raise ConfigurationError(f"{source}: the password after the user name is empty")
     return _decoded(user, "user name", source), _decoded(password, "password", source)
@@ -111,7 +119,8 @@ def _host(where: str, at_in_path: bool, source: str) -> tuple[str, int]:
     if parts is None or at_in_path:
         # Most often a password with a raw "/" or ":" in it, so what was read as the host is not shown.
         raise ConfigurationError(
-            f"{source}: host and port are malformed; percent-encode / ? # @ : in user name and password, write IPv6 as [::1]"
+            f"{source}: host and port are malformed; "
+            "percent-encode / ? # @ : in user name and password, write IPv6 as [::1]"
         )
     host = parts["six"].replace("%25", "%") if parts["six"] else _decoded(parts["name"], "host", source)
     port = parts["port"]
@@ -136,7 +145,9 @@ def _query(query: str, source: str) -> tuple[dict[str, str], int | None]:
         setting = QUERY_OPTIONS.get(name)
         if setting is None:
             shown = name if name.isidentifier() and len(name) <= 32 else "(unreadable)"
-            raise ConfigurationError(f"{source}: option {shown} of the URL is not known; known are db, {', '.join(QUERY_OPTIONS)}")
+            raise ConfigurationError(
+                f"{source}: option {shown} of the URL is not known; known are db, {', '.join(QUERY_OPTIONS)}"
+            )
         if setting in options:
             raise ConfigurationError(f"{source}: option {name} of the URL stands twice")
         options[setting] = _CERT_REQS.get(value.lower(), value) if name == "ssl_cert_reqs" else value

@@ -1,4 +1,5 @@
-"""Owns: the small words of the public interface: MISSING, Pattern, Tag, and Loaded, which loaders hand to the engine."""
+"""Owns: the small words of the public interface: MISSING, Pattern, Tag, and Loaded, which loaders hand to the engine.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ TAG_BYTES_MAX: Final = 1024  # kTagBytesMax
 
 
 class MissingType(enum.Enum):
-    """The type of MISSING. An enumeration, because type checkers narrow `value is MISSING`, and copies and pickles stay itself."""
+    """The type of MISSING. An enumeration, because type checkers narrow `value is MISSING`, and copies and pickles stay
+    itself.
+    """
 
     MISSING = "MISSING"
 
@@ -21,7 +24,8 @@ class MissingType(enum.Enum):
         return "MISSING"
 
     def __bool__(self) -> bool:
-        # Falsy, so that `await cache.get(key, default=MISSING) or fallback` does what it says. Compare with `is` to tell it from None or 0.
+        # Falsy, so that `await cache.get(key, default=MISSING) or fallback` does what it says. Compare with `is` to
+        # tell it from None or 0.
         return False
 
 
@@ -57,8 +61,8 @@ class Tag:
 class Loaded(NamedTuple):
     """What a load gives the engine.
 
-    value: store `payload` and give it to all who wait. answer_only: give it to them, store nothing. uncacheable: it has no bytes;
-    others run their own loader. Times are seconds from now; None: no deadline.
+    value: store `payload` and give it to all who wait. answer_only: give it to them, store nothing. uncacheable: it has
+    no bytes; others run their own loader. Times are seconds from now; None: no deadline.
     """
 
     kind: Literal["value", "answer_only", "uncacheable"]
