@@ -29,8 +29,7 @@ def cases(report: Path) -> Iterator[tuple[str, str]]:
 def reports() -> Iterator[Path]:
     yield from sorted((BUILD / "reports").glob("*.xml"))
     for folder in sorted(BUILD.glob("*/reports")):
-        for report in sorted(folder.glob("*.xml")):
-            yield report
+        yield from sorted(folder.glob("*.xml"))
 
 
 def main(failed_stages: list[str]) -> int:
