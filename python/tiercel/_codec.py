@@ -50,20 +50,26 @@ def codec_for(annotation: Any) -> Codec:
         return UNTYPED
     if machinery == "mixed":
         return _refusing(f"{annotation!r} mixes Pydantic and msgspec, and neither encodes the other's")
-    if machinery == "either":
-        machinery = "pydantic" if importlib.util.find_spec("pydantic") else "msgspec"
-    if importlib.util.find_spec(machinery) is None:
-        return _refusing(f"{annotation!r} is stored by Pydantic or msgspec, and neither is installed")
+    package = machinery
+    if package in ("either", "typed_dict"):
+        package = "pydantic" if importlib.util.find_spec("pydantic") else "msgspec"
     try:
-        if machinery == "pydantic":
-            from tiercel._codec_pydantic import pydantic_codec
-
-            return pydantic_codec(annotation)
-        from tiercel._codec_msgspec import msgspec_codec
-
-        return msgspec_codec(annotation)
+        return _described(annotation, package)
     except NotCacheable as error:
-        return _refusing(str(error))
+        # A TypedDict's values are dicts, which Tiercel's own codec keeps as they are; Pydantic takes typing's only from Python 3.12 on.
+        return UNTYPED if machinery == "typed_dict" else _refusing(str(error))
+
+
+def _described(annotation: Any, package: str) -> Codec:
+    if importlib.util.find_spec(package) is None:
+        raise NotCacheable(f"{annotation!r} is stored by Pydantic or msgspec, and neither is installed")
+    if package == "pydantic":
+        from tiercel._codec_pydantic import pydantic_codec
+
+        return pydantic_codec(annotation)
+    from tiercel._codec_msgspec import msgspec_codec
+
+    return msgspec_codec(annotation)
 
 
 def codec_named(name: str, *, pickle_secret: bytes | None = None) -> Codec:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 __all__ = ["Machinery", "machinery_of", "shape_of"]
 
-Machinery = typing.Literal["open", "pydantic", "msgspec", "either", "mixed"]
+Machinery = typing.Literal["open", "pydantic", "msgspec", "either", "typed_dict", "mixed"]
 
 _UNIONS = (Union, types.UnionType)
 _ANNOTATED_DEPTH_MAX = 32
@@ -22,12 +22,12 @@ _ANNOTATED_DEPTH_MAX = 32
 
 def machinery_of(annotation: Any) -> Machinery:
     """Who encodes such values. open: nobody but Tiercel's own codec; either: Pydantic if it is there, else msgspec;
-    mixed: cannot be.
+    typed_dict: the same, but Tiercel's own would do; mixed: nobody can.
     """
     found = {_mark(part) for part in _parts(annotation, 0)} - {"open"}
     if {"pydantic", "msgspec"} <= found:
         return "mixed"
-    for machinery in ("pydantic", "msgspec", "either"):
+    for machinery in ("pydantic", "msgspec", "either", "typed_dict"):
         if machinery in found:
             return typing.cast(Machinery, machinery)
     return "open"
@@ -101,7 +101,9 @@ def _mark(part: Any) -> Machinery:
         return "pydantic"
     if hasattr(part, "__struct_fields__"):
         return "msgspec"
-    if dataclasses.is_dataclass(part) or _is_typed_dict(part) or issubclass(part, enum.Enum) or _is_named_tuple(part):
+    if _is_typed_dict(part):
+        return "typed_dict"
+    if dataclasses.is_dataclass(part) or issubclass(part, enum.Enum) or _is_named_tuple(part):
         return "either"
     return "open"
 

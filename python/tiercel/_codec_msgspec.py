@@ -18,11 +18,13 @@ from tiercel._errors import NotCacheable
 def msgspec_codec(annotation: Any) -> Codec:
     try:
         decoder = msgspec.msgpack.Decoder(annotation)
-        doubtful = any(
-            isinstance(part, msgspec.inspect.AnyType) for part in _parts(msgspec.inspect.type_info(annotation))
-        )
+        parts = list(_parts(msgspec.inspect.type_info(annotation)))
     except Exception as error:
         raise NotCacheable(f"msgspec cannot describe {annotation!r}: {' '.join(str(error).split())[:200]}") from error
+    doubtful = any(isinstance(part, msgspec.inspect.AnyType) for part in parts)
+    classes = [
+        part.cls for part in parts if isinstance(part, (msgspec.inspect.StructType, msgspec.inspect.DataclassType))
+    ]
     dump: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
     look = shape_of(annotation)
 
@@ -34,7 +36,8 @@ def msgspec_codec(annotation: Any) -> Codec:
             payload = dump(value)
         except Exception as error:
             raise NotCacheable(f"value: {' '.join(str(error).split())[:300]}") from error
-        if doubtful:  # in a field of type Any a tuple comes back as a list: it depends on each value
+        # In a field of type Any a tuple comes back as a list, and a subclass as its base: it depends on each value.
+        if doubtful or any(kind.__subclasses__() for kind in classes):
             verify(codec, value, payload)
         return payload
 

@@ -28,9 +28,8 @@ _BY_NAME: Final = _VERSION >= (2, 11)
 _DUMP: Final[dict[str, Any]] = {"round_trip": True, "by_alias": not _BY_NAME, "warnings": "error"}
 _READ: Final[dict[str, Any]] = {"by_alias": False, "by_name": True} if _BY_NAME else {}
 # What JSON would give back as something else.
-_LOSSY: Final = frozenset(
-    {"any", "bytes", "union", "callable", "complex", "generator", "is-instance", "is-subclass", "arguments"}
-)
+_UNSURE: Final = frozenset({"any", "callable", "generator", "is-instance", "is-subclass", "arguments"})
+_LOSSY: Final = _UNSURE | {"bytes", "complex", "union"}
 
 
 def pydantic_codec(annotation: Any) -> Codec:
@@ -56,7 +55,7 @@ def _by_json(
 ) -> Codec:
     to_bytes: Callable[..., bytes] = partial(adapter.serializer.to_json, **_DUMP)
     to_plain: Callable[..., Any] = partial(adapter.serializer.to_python, mode="json", **_DUMP)
-    floats = "float" in kinds
+    floats, classes = "float" in kinds, _classes(nodes)
 
     def encode(value: Any) -> bytes:
         payload = to_bytes(value)
@@ -64,21 +63,28 @@ def _by_json(
             # By default NaN and infinity become null, which may even be valid there. Written as constants they come
             # back.
             payload = to_json(to_plain(value), inf_nan_mode="constants")
+        if any(kind.__subclasses__() for kind in classes):  # a field may hold one of them, and is written as its base
+            verify(codec, value, payload)
         return payload
 
     validate = adapter.validator.validate_json
     decode: Callable[[bytes], Any] = partial(validate, **_READ) if _READ and _has_alias(nodes) else validate
-    return Codec(ID_JSON, _guarded(encode, annotation), decode, name)
+    codec = Codec(ID_JSON, _guarded(encode, annotation), decode, name)
+    return codec
 
 
 def _by_messagepack(annotation: Any, adapter: TypeAdapter[Any], nodes: list[dict[str, Any]], name: str) -> Codec:
     dump: Callable[..., Any] = partial(adapter.serializer.to_python, **_DUMP)
-    doubtful = any(_is_ambiguous(node) for node in nodes)
+    # In a field of type Any a model comes back as a dict, in a union one class as another: it depends on each value.
+    sure_kinds = all(
+        node["type"] not in _UNSURE and not _keeps_extra(node) and not _is_ambiguous(node) for node in nodes
+    )
+    classes = _classes(nodes)
 
     def encode(value: Any) -> bytes:
         plain = dump(value)
         try:
-            payload, sure = untyped.encode(plain), not doubtful
+            payload, sure = untyped.encode(plain), sure_kinds and not any(kind.__subclasses__() for kind in classes)
         except NotCacheable:
             payload, sure = untyped.encode(_softened(plain, 0)), False
         if not sure:
@@ -112,8 +118,7 @@ def _guarded(encode: Callable[[Any], bytes], annotation: Any) -> Callable[[Any],
 
 
 def _softened(value: Any, depth: int) -> Any:
-    """Enumerations, URLs and the like as their JSON forms, which the schema reads back. Only ever used with `verify`.
-    """
+    """Enumerations, URLs and the like as their JSON forms, which the schema reads back. Only ever used with `verify`."""
     if depth > untyped.DEPTH_MAX:
         raise NotCacheable(f"value: nested deeper than {untyped.DEPTH_MAX}, or contains itself")
     kind = type(value)
@@ -128,6 +133,10 @@ def _softened(value: Any, depth: int) -> Any:
     except NotCacheable:
         return to_jsonable_python(value)
     return value
+
+
+def _classes(nodes: list[dict[str, Any]]) -> list[type]:
+    return [node["cls"] for node in nodes if node["type"] in ("model", "dataclass")]
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
