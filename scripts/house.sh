@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Owns: what every script here shares: where things are, and how a step tells its name and its seconds. Sourced, not run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -43,8 +43,8 @@ def tracked_files() -> list[str]:
 
 
 def breaches(text: str, pattern: str) -> list[int]:
-    """The numbers of the lines that hold the pattern outside a comment."""
-    lines = enumerate(text.splitlines(), 1)
+    """The numbers of the lines that hold the pattern outside a comment, but for those that say `allowed: ` and why."""
+    lines = ((number, line) for number, line in enumerate(text.splitlines(), 1) if "allowed: " not in line)
     return [number for number, line in lines if re.search(pattern, re.sub(r"(//|#\s).*", "", line))]
 
 
@@ -61,7 +61,7 @@ def test_nothing_banned_is_written(rule: int) -> None:
 
 
 def test_a_planted_breach_is_found_and_a_comment_is_not_one() -> None:
-    text = "int a;\ntry {} catch (...) {}\n// never catch (...)\n"
+    text = "int a;\ntry {} catch (...) {}\n// never catch (...)\ncatch (...)  // allowed: the C boundary\n"
     assert breaches(text, BANNED[0][0]) == [2]
 
 
