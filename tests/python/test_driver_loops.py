@@ -211,7 +211,7 @@ def test_many_threads_without_a_loop_share_one_load_in_a_callers_thread(cache: C
 
     def load() -> Loaded:
         calls.append(threading.current_thread().name)
-        time.sleep(0.05)
+        time.sleep(0.05)  # allowed: long enough for the other threads to arrive
         return loaded(cache, 4)
 
     def request(_: int) -> Any:
