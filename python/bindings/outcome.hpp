@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
 
 #include "cache/engine.hpp"
 

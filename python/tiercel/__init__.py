@@ -1,14 +1,18 @@
 """Tiercel: a cache in the process over one in Redis or Valkey, for web services. See README.md."""
 
 from tiercel._cache import Cache, RedisCache
+from tiercel._codec import codec
+from tiercel._core import escape
 from tiercel._errors import (
     AuthenticationError,
     ConfigurationError,
+    DecodeError,
     NotCacheable,
     ServerTooOld,
     TiercelError,
     Unavailable,
 )
+from tiercel._invalidator import CacheInvalidator
 from tiercel._module import cache, cached, configure
 from tiercel._types import MISSING, Pattern, Tag
 
@@ -16,7 +20,9 @@ __all__ = [
     "MISSING",
     "AuthenticationError",
     "Cache",
+    "CacheInvalidator",
     "ConfigurationError",
+    "DecodeError",
     "NotCacheable",
     "Pattern",
     "RedisCache",
@@ -26,5 +32,7 @@ __all__ = [
     "Unavailable",
     "cache",
     "cached",
+    "codec",
     "configure",
+    "escape",
 ]

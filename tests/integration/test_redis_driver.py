@@ -1,0 +1,193 @@
+"""The driver over real servers: connections, addresses, pipelining, loops and threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.servers import Server
+from support.waiting import eventually
+from tiercel import AuthenticationError, Cache, RedisCache
+
+
+async def test_a_value_set_by_one_cache_is_got_by_another(any_server: Server) -> None:
+    async with Cache(any_server.url(), op_timeout=5) as one, Cache(any_server.url(), op_timeout=5) as two:
+        assert await one.set("user:42", {"name": "Ada"}, 300, tags=["users"])
+        assert await two.get("user:42") == {"name": "Ada"}
+        assert 299 < (await two.ttl("user:42") or 0) <= 300
+        assert await two.invalidate(tags=["users"])
+        assert await one.get("user:42", fresh="now") is None
+        assert await one.delete_pattern("user:*") in (0, 1)
+        assert two.stats().redis["state"] == "ready"
+
+
+async def test_a_change_by_another_process_leaves_memory_by_the_push(any_server: Server) -> None:
+    async with Cache(any_server.url(), op_timeout=5) as cache, Cache(any_server.url(), op_timeout=5) as other:
+        await cache.set("key", 1)
+        assert await cache.get("key") == 1
+        await other.set("key", 2)
+        await eventually(lambda: cache._find("key") is None)
+        assert await cache.get("key") == 2
+
+
+async def test_many_gets_in_one_tick_are_one_write(redis_server: Server) -> None:
+    async with Cache(redis_server.url(), op_timeout=5) as cache:
+        await cache.set_many({f"key{i}": i for i in range(100)})
+        await cache.get("warm")
+        for ask in (
+            lambda: asyncio.gather(*(cache.get(f"key{i}", fresh="now") for i in range(100))),
+            lambda: cache.get_many([f"cold{i}" for i in range(100)]),
+        ):
+            before = cache.stats().redis["writes"]
+            await ask()
+            assert cache.stats().redis["writes"] - before == 1
+
+
+async def test_max_connections_bounds_what_the_server_sees(redis_server: Server) -> None:
+    for allowed in (1, 2):
+        async with Cache(redis_server.url(), max_connections=allowed, op_timeout=5) as cache:
+            await asyncio.gather(*(cache.set(f"key{i}", i) for i in range(50)))
+            await cache.client.execute("PING")
+            await cache.delete_pattern("key*")
+            assert len(redis_server.clients()) == allowed
+        await eventually(lambda: redis_server.clients() == [])
+
+
+async def test_an_operation_before_connect_connects_by_itself(redis_server: Server) -> None:
+    cache = Cache(redis_server.url(), op_timeout=5)
+    with pytest.raises(RuntimeError, match="Redis not connected"):
+        _ = cache.client
+    assert await cache.set("key", 1)
+    assert await cache.get("key", fresh="now") == 1
+    assert [client["name"] for client in redis_server.clients()] == ["tiercel"]
+    await cache.disconnect()
+    await eventually(lambda: redis_server.clients() == [])
+    assert await cache.get("key") == 1  # and again after a disconnect
+    await cache.disconnect()
+
+
+async def test_the_mission_documents_cache_works_as_written(redis_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIERCEL_URL", raising=False)
+    monkeypatch.setenv("REDIS_URL", redis_server.url())
+    cache = RedisCache()
+    await cache.connect()
+    await cache.set("user:42", {"a": 1}, 300)
+    assert await cache.get("user:42") == {"a": 1}
+    assert await cache.exists("user:42")
+    await cache.delete("user:42")
+    await cache.delete_pattern("users_list:*")
+    assert not await cache.exists("user:42")
+    await cache.client.setex("raw", 60, "text")
+    assert await cache.client.get("raw") == "text"
+    await cache.disconnect()
+
+
+# Addresses
+
+
+async def test_a_unix_socket(start_server: Callable[..., Server]) -> None:
+    server = start_server(unixsocket=True)
+    async with Cache(server.url(3, unix=True), op_timeout=5) as cache:
+        assert await cache.set("key", 1)
+        assert server.clients()[0]["db"] == "3"
+        assert server.clients()[0]["addr"].startswith(str(server.unixsocket))
+
+
+async def test_a_user_and_a_password_with_every_sign_in_the_url(start_server: Callable[..., Server]) -> None:
+    password = "p:ä@/s%? #[]"
+    server = start_server(users=[f"ada on >{password.replace(' ', '')} ~* &* +@all"])
+    async with Cache(server.url(user="ada", password=password.replace(" ", "")), op_timeout=5) as cache:
+        assert await cache.set("key", 1)
+        assert {client["user"] for client in server.clients()} == {"ada"}
+
+
+async def test_tls_with_an_authority_of_ones_own(start_server: Callable[..., Server]) -> None:
+    server = start_server(tls=True)
+    assert server.certificates is not None
+    url = server.url(tls=True)
+    async with Cache(url, tls_ca_file=str(server.certificates.authority), op_timeout=5) as cache:
+        assert await cache.set("key", "x" * 1_000_000)
+        assert await cache.get("key", fresh="now") == "x" * 1_000_000
+    async with Cache(url, tls_verify=False, op_timeout=5) as cache:
+        assert await cache.get("key") == "x" * 1_000_000
+
+
+async def test_an_unknown_authority_is_refused_and_said(start_server: Callable[..., Server], caplog: pytest.LogCaptureFixture) -> None:
+    server = start_server(tls=True)
+    async with Cache(server.url(tls=True), op_timeout=0.5) as cache:
+        assert not await cache.set("key", 1)
+        await eventually(lambda: "certificate" in cache.stats().redis["error"])
+    assert "tls_ca_file" in caplog.text
+
+
+async def test_a_rejected_password_raises_at_connect_and_is_a_miss_elsewhere(start_server: Callable[..., Server]) -> None:
+    server = start_server(password="right")
+    cache = Cache(server.url(password="wrong"), op_timeout=1)
+    with pytest.raises(AuthenticationError, match="password"):
+        await cache.connect()
+    assert await cache.get("key") is None
+    assert await cache.get_or_load("key", lambda: 1) == 1
+    assert "wrong" not in repr(cache) + str(cache.stats())
+    await cache.disconnect()
+
+
+# Loops and threads
+
+
+def test_a_hundred_requests_each_in_a_loop_of_its_own_leave_no_connection_behind(redis_server: Server) -> None:
+    cache = Cache(redis_server.url(), op_timeout=5)
+    calls: list[int] = []
+
+    async def request() -> int:
+        return await cache.get_or_load("key", lambda: calls.append(1) or 7)
+
+    for _ in range(100):
+        assert asyncio.run(request()) == 7
+        assert len(redis_server.clients()) <= 2
+    assert len(calls) == 1
+    asyncio.run(eventually(lambda: redis_server.clients() == []))
+
+
+def test_another_loop_works_through_the_owners_connection(redis_server: Server) -> None:
+    owner = asyncio.new_event_loop()
+    thread = threading.Thread(target=owner.run_forever)
+    thread.start()
+    cache = Cache(redis_server.url(), op_timeout=5)
+    asyncio.run_coroutine_threadsafe(cache.connect(), owner).result(10)
+
+    async def here() -> None:
+        await cache.set("key", 1)
+        assert await cache.get("key", fresh="now") == 1
+        assert await cache.get_or_load("cold", lambda: 2) == 2
+        assert len(redis_server.clients()) == 1
+
+    asyncio.run(here())
+    asyncio.run_coroutine_threadsafe(cache.disconnect(), owner).result(10)
+    owner.call_soon_threadsafe(owner.stop)
+    thread.join()
+    owner.close()
+
+
+def test_it_works_under_uvloop(redis_server: Server) -> None:
+    import uvloop
+
+    async def main() -> Any:
+        async with Cache(redis_server.url(), op_timeout=5) as cache:
+            await cache.set_many({f"key{i}": "x" * 10_000 for i in range(100)})
+            got = await asyncio.gather(*(cache.get(f"key{i}", fresh="now") for i in range(100)))
+            assert got == ["x" * 10_000] * 100
+            return await cache.get_or_load("cold", lambda: 2)
+
+    assert uvloop.run(main()) == 2
+    asyncio.run(eventually(lambda: redis_server.clients() == []))
+
+
+async def test_large_values_arrive_whole_though_the_socket_takes_them_in_pieces(redis_server: Server) -> None:
+    async with Cache(redis_server.url(), op_timeout=10) as cache:
+        big = bytes(range(256)) * 4_000
+        assert await cache.set_many({f"big{i}": big for i in range(5)}) == 5
+        found = await cache.get_many([f"big{i}" for i in range(5)])
+        assert len(found) == 5 and all(value == big for value in found.values())
