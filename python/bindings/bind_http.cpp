@@ -8,6 +8,7 @@
 
 #include "bind.hpp"
 #include "cache_core.hpp"
+#include "entry/key.hpp"
 #include "http/conditional.hpp"
 #include "http/vary.hpp"
 #include "http_messages.hpp"
@@ -21,7 +22,7 @@ using namespace nb::literals;
 namespace {
 
 std::string_view view_of(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
-nb::bytes bytes_of(std::string_view text) { return {text.data(), text.size()}; }
+nb::bytes bytes_of(std::string_view text) { return nb::bytes(text.data(), text.size()); }
 nb::object sentence_or_none(const char* sentence) { return *sentence == '\0' ? nb::none() : nb::object(nb::str(sentence)); }
 
 // Borrowed values of a scope; what is missing is empty.
