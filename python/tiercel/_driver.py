@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tiercel import _background, _core
 from tiercel._loads import Load
 from tiercel._thread_home import ThreadHome
-from tiercel._transport import Link
+from tiercel._transport import Link, cut_all
 
 if TYPE_CHECKING:
     from tiercel._settings import Settings
@@ -37,6 +37,7 @@ class Driver(_core.DriverCore):
         self.settings = settings
         self.loads: dict[int, Load] = {}
         self._links: dict[int, Link] = {}
+        weakref.finalize(self, cut_all, self._links, _core.fork_epoch())
         self._lock = threading.RLock()  # over the change of owners alone; a forked child gets a driver of its own
         self._loop_end: AsyncGenerator[None, None] | None = None
 

@@ -7,7 +7,10 @@ import contextlib
 import contextvars
 import socket
 import ssl
+import weakref
 from typing import TYPE_CHECKING, Any
+
+from tiercel import _core
 
 if TYPE_CHECKING:
     from tiercel._driver import Driver
@@ -15,10 +18,13 @@ if TYPE_CHECKING:
 
 
 class Link(asyncio.BufferedProtocol):
-    """From the engine's `open` to its `close`, or to the loss of the connection, whichever comes first."""
+    """From the engine's `open` to its `close`, or to the loss of the connection, whichever comes first.
+
+    Knows its driver weakly: a cache that is dropped is collected although its connection is open, and takes it along.
+    """
 
     def __init__(self, driver: Driver, connection: int, loop: asyncio.AbstractEventLoop) -> None:
-        self._driver: Driver | None = driver
+        self._driver: weakref.ref[Driver] | None = weakref.ref(driver)
         self._connection = connection
         self._loop = loop
         self._transport: Any = None
@@ -47,32 +53,40 @@ class Link(asyncio.BufferedProtocol):
 
     # What the transport calls
 
+    @property
+    def driver(self) -> Driver | None:
+        """None: cut, lost, or collected."""
+        return self._driver() if self._driver is not None else None
+
     def connection_made(self, transport: Any) -> None:
-        if self._driver is None:
+        driver = self.driver
+        if driver is None:
             transport.abort()  # cut while it was connecting
             return
         self._transport = transport
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._driver._opened(self._connection, transport.write)
+        driver._opened(self._connection, transport.write)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        if self._driver is None:
-            return memoryview(bytearray(65536))
-        return self._driver._receive_buffer(self._connection)
+        driver = self.driver
+        return driver._receive_buffer(self._connection) if driver is not None else memoryview(bytearray(65536))
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._driver is not None:
-            self._driver._received(self._connection, nbytes)
+        driver = self.driver
+        if driver is not None:
+            driver._received(self._connection, nbytes)
 
     def pause_writing(self) -> None:
-        if self._driver is not None:
-            self._driver._pause(self._connection, True)
+        driver = self.driver
+        if driver is not None:
+            driver._pause(self._connection, True)
 
     def resume_writing(self) -> None:
-        if self._driver is not None:
-            self._driver._pause(self._connection, False)
+        driver = self.driver
+        if driver is not None:
+            driver._pause(self._connection, False)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._transport = None
@@ -80,7 +94,7 @@ class Link(asyncio.BufferedProtocol):
         self._lost("away", what, "")
 
     def _lost(self, code: str, what: str, advice: str) -> None:
-        driver, self._driver = self._driver, None
+        driver, self._driver = self.driver, None
         if driver is not None:
             driver._closed(self._connection, code, what, advice)
 
@@ -102,6 +116,14 @@ class Link(asyncio.BufferedProtocol):
             transport.abort()
             with contextlib.suppress(OSError, AttributeError):
                 transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)  # the loop may never run again
+
+
+def cut_all(links: dict[int, Link], epoch: int) -> None:
+    """The driver was collected, or the interpreter ends. A forked child has its parent's links too, and leaves them alone."""
+    if epoch == _core.fork_epoch():
+        for link in list(links.values()):
+            link.cut()
+    links.clear()
 
 
 def _cut_after_loop(transport: Any) -> None:
