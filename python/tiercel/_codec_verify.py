@@ -120,9 +120,18 @@ def _field_names(value: Any) -> list[str] | None:
     return None
 
 
-def _counted(members: Any) -> Counter[tuple[type, Any]]:
-    # By text where a member is not equal to itself (NaN).
-    return Counter((type(member), member if member == member else repr(member)) for member in members)
+def _counted(members: Any) -> Counter[Any]:
+    return Counter(map(_member, members))
+
+
+def _member(value: Any) -> Any:
+    """A member of a set as something to count: with its type, and by its text where it is not equal to itself (NaN)."""
+    kind = type(value)
+    if kind is tuple:
+        return kind, tuple(map(_member, value))
+    if kind is frozenset:
+        return kind, frozenset(_counted(value).items())
+    return kind, value if value == value else repr(value)
 
 
 def _equal(before: Any, after: Any) -> bool:

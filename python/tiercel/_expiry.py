@@ -67,7 +67,7 @@ def _seconds(value: object, argument: str) -> float:
     try:
         seconds = float(value)
     except OverflowError:
-        seconds = math.inf
+        seconds = math.inf if value > 0 else -math.inf
     if math.isnan(seconds):
         raise ValueError(f"{argument}: NaN is not a time")
     return seconds
