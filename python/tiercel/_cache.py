@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -84,7 +84,9 @@ class Cache(_core.CacheCore):
         await self.connect()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         await self.disconnect()
 
     @asynccontextmanager
@@ -93,7 +95,9 @@ class Cache(_core.CacheCore):
         async with self:
             yield
 
-    def lifespan_with(self, other: Callable[[Any], AbstractAsyncContextManager[Any]]) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
+    def lifespan_with(
+        self, other: Callable[[Any], AbstractAsyncContextManager[Any]]
+    ) -> Callable[[Any], AbstractAsyncContextManager[Any]]:
         """A lifespan that connects the cache around another one, and passes on that one's state."""
 
         @asynccontextmanager
@@ -148,12 +152,17 @@ class Cache(_core.CacheCore):
         values = await _gather.together([self.get(key, default=MISSING, type=type) for key in wanted])
         return {key: value for key, value in zip(wanted, values, strict=True) if value is not MISSING}
 
-    async def set_many(self, values: Mapping[Key, Any], expire: Expire = EXPIRE, *, tags: Iterable[str] = (), type: Any = None) -> int:
+    async def set_many(
+        self, values: Mapping[Key, Any], expire: Expire = EXPIRE, *, tags: Iterable[str] = (), type: Any = None
+    ) -> int:
         """Stores them all in one write; how many were kept."""
         usable_for, codec, names = parse_expire(expire), self._codec_for(type), tuple(tags)
         payloads = {key: codec.encode(value) for key, value in values.items()}
         outcomes = await _gather.together(
-            [self._store(key, payload, codec=codec.id, usable_for=usable_for, tags=names) for key, payload in payloads.items()]
+            [
+                self._store(key, payload, codec=codec.id, usable_for=usable_for, tags=names)
+                for key, payload in payloads.items()
+            ]
         )
         return sum(outcome.kind == "stored" for outcome in outcomes)
 
@@ -225,7 +234,13 @@ class Cache(_core.CacheCore):
 
     # Functions and tests
 
-    def cached(self, prefix: str | None = None, expire: Any = EXPIRE, key_builder: Callable[..., Any] | None = None, **options: Any) -> Any:
+    def cached(
+        self,
+        prefix: str | None = None,
+        expire: Any = EXPIRE,
+        key_builder: Callable[..., Any] | None = None,
+        **options: Any,
+    ) -> Any:
         """The decorator; see tiercel._cached."""
         from tiercel._cached import cached
 
@@ -256,7 +271,12 @@ class Cache(_core.CacheCore):
         return self._load(key, load, tags=tags, skip_value=skip_value, outlive=outlive)
 
     async def _load_unless_fresh(
-        self, key: Key, load: Callable[[], Awaitable[Loaded]], tags: Sequence[str], outlive: bool, fresh: float | Literal["now"]
+        self,
+        key: Key,
+        load: Callable[[], Awaitable[Loaded]],
+        tags: Sequence[str],
+        outlive: bool,
+        fresh: float | Literal["now"],
     ) -> _core.Outcome:
         outcome = await self._read(key, fresh=fresh)
         if outcome.kind == "hit":
@@ -270,10 +290,8 @@ class Cache(_core.CacheCore):
             return self._typed[wanted]
         except (KeyError, TypeError):  # an annotation need not be hashable
             codec = codec_for(wanted)
-        try:
+        with suppress(TypeError):
             self._typed[wanted] = codec
-        except TypeError:
-            pass
         return codec
 
     def _decoded(self, key: Key, outcome: _core.Outcome, codec: Codec) -> Any:

@@ -35,7 +35,18 @@ _REFUSED: Final = {
         _STATE,
     ),
 }  # fmt: skip
-_CLIENT_ALLOWED: Final = {"GETNAME", "GETREDIR", "HELP", "ID", "INFO", "KILL", "LIST", "TRACKINGINFO", "UNBLOCK", "UNPAUSE"}
+_CLIENT_ALLOWED: Final = {
+    "GETNAME",
+    "GETREDIR",
+    "HELP",
+    "ID",
+    "INFO",
+    "KILL",
+    "LIST",
+    "TRACKINGINFO",
+    "UNBLOCK",
+    "UNPAUSE",
+}
 
 
 class Client:
@@ -64,17 +75,24 @@ class Client:
         return await self.execute("GET", key)  # type: ignore[no-any-return]
 
     async def set(
-        self, key: Argument, value: Argument, *, ex: int | None = None, px: int | None = None, nx: bool = False, xx: bool = False
+        self,
+        key: Argument,
+        value: Argument,
+        *,
+        ex: int | None = None,
+        px: int | None = None,
+        nx: bool = False,
+        xx: bool = False,
     ) -> bool:
         options: list[Argument] = []
         options += ["EX", ex] if ex is not None else []
         options += ["PX", px] if px is not None else []
         options += ["NX"] if nx else []
         options += ["XX"] if xx else []
-        return await self.execute("SET", key, value, *options) == "OK"
+        return bool(await self.execute("SET", key, value, *options) == "OK")
 
     async def setex(self, key: Argument, seconds: int, value: Argument) -> bool:
-        return await self.execute("SETEX", key, seconds, value) == "OK"
+        return bool(await self.execute("SETEX", key, seconds, value) == "OK")
 
     async def delete(self, *keys: Argument) -> int:
         return int(await self.execute("DEL", *keys)) if keys else 0
@@ -99,7 +117,9 @@ def _encode(argument: object, position: int) -> bytes:
     if isinstance(argument, bytes):
         return argument
     if isinstance(argument, bool) or not isinstance(argument, (int, float)):
-        raise TypeError(f"execute: argument {position} is a {type(argument).__name__}; expected str, bytes, int or float")
+        raise TypeError(
+            f"execute: argument {position} is a {type(argument).__name__}; expected str, bytes, int or float"
+        )
     return repr(argument).encode()
 
 

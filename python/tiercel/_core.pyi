@@ -1,7 +1,7 @@
 """The extension module: python/bindings. What the other modules of this package may use of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from contextvars import Context
 from typing import Any, Generic, Literal, TypeVar
 
@@ -15,7 +15,7 @@ class Operation(Coroutine[Any, Any, T], Generic[T]):
     def send(self, value: Any, /) -> Any: ...
     def throw(self, *error: Any) -> Any: ...
     def close(self) -> None: ...
-    def __await__(self) -> Any: ...
+    def __await__(self) -> Generator[Any, Any, T]: ...
     def _begin_at(self, home: Any) -> Waiter: ...
     def _if_immediate(self) -> T | None: ...
 
@@ -46,7 +46,18 @@ class Outcome:
     """How an operation ended: src/cache/engine.hpp, Outcome."""
 
     kind: Literal[
-        "hit", "miss", "loaded", "load_failed", "run_loader", "stored", "not_stored", "invalidated", "pending", "reply", "ready", "error"
+        "hit",
+        "miss",
+        "loaded",
+        "load_failed",
+        "run_loader",
+        "stored",
+        "not_stored",
+        "invalidated",
+        "pending",
+        "reply",
+        "ready",
+        "error",
     ]
     stale: bool
     refresh_wanted: bool

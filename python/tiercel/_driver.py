@@ -47,7 +47,11 @@ class Driver(_core.DriverCore):
         """An operation comes from a home that does not own the engine: it becomes the owner if nobody else is one."""
         with self._lock:
             owner = self._owner
-            if owner is not None and _runs(owner) and not (_background.is_own(owner) and not isinstance(home, ThreadHome)):
+            if (
+                owner is not None
+                and _runs(owner)
+                and not (_background.is_own(owner) and not isinstance(home, ThreadHome))
+            ):
                 return
             if isinstance(home, ThreadHome):
                 loop = _background.loop()
@@ -94,9 +98,14 @@ class Driver(_core.DriverCore):
             await asyncio.sleep(0)  # transports call connection_lost, and close their sockets, a step later
             await asyncio.sleep(0)
         else:
-            left = asyncio.get_running_loop().create_future()
             home = asyncio.get_running_loop()
-            owner.call_soon_threadsafe(lambda: (self.leave(), home.call_soon_threadsafe(_set, left)))
+            left = home.create_future()
+
+            def leave() -> None:
+                self.leave()
+                home.call_soon_threadsafe(_set, left)
+
+            owner.call_soon_threadsafe(leave)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(left, self.settings.op_timeout * 10)
 
@@ -213,10 +222,10 @@ def _begin(generator: AsyncGenerator[None, None], loop: Any) -> AsyncGenerator[N
     if getattr(loop, "_asyncgens_shutdown_called", False):
         return None  # too late to be told; asyncio would warn
     with contextlib.suppress(StopIteration):
-        generator.__anext__().__await__().send(None)  # type: ignore[attr-defined]
+        generator.__anext__().__await__().send(None)
     return generator
 
 
 def _finish(generator: AsyncGenerator[None, None]) -> None:
     with contextlib.suppress(StopIteration, RuntimeError):
-        generator.aclose().__await__().send(None)  # type: ignore[attr-defined]
+        generator.aclose().__await__().send(None)

@@ -1,9 +1,10 @@
-"""Owns: one run of an application's loader: in a task of the home of the caller whose loader it is, with a copy of that caller's context."""
+"""Owns: one run of an application's loader: in its caller's home, in a task of its own, with a copy of its caller's context."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tiercel._thread_home import ThreadHome
@@ -24,7 +25,7 @@ class Load:
         self.loaded: Loaded | None = None
         self.failure: BaseException | None = None
         self._home = waiter.home
-        self._load = waiter.load
+        self._load: Callable[[], Any] = waiter.load  # type: ignore[assignment]  # loads come of get_or_load alone
         self._context = waiter.context
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False

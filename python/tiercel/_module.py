@@ -28,6 +28,8 @@ def configure(url: str | None = None, **settings: Unpack[SettingsKeywords]) -> N
     _cache.configured.update(keywords)
 
 
-def cached(prefix: str | None = None, expire: Any = EXPIRE, key_builder: Callable[..., Any] | None = None, **options: Any) -> Any:
+def cached(
+    prefix: str | None = None, expire: Any = EXPIRE, key_builder: Callable[..., Any] | None = None, **options: Any
+) -> Any:
     """The decorator on `tiercel.cache`; see `Cache.cached`."""
     return cache.cached(prefix, expire, key_builder, **options)

@@ -94,7 +94,10 @@ def stats_of(engine: dict[str, Any], address: str) -> Stats:
         "address": address,
         "version": engine.get("redis_version", ""),
         "tracking": engine.get("tracking", False),
-        **{name: count(f"redis_{name}") for name in ("commands", "writes", "timeouts", "errors", "bytes_in", "bytes_out")},
+        **{
+            name: count(f"redis_{name}")
+            for name in ("commands", "writes", "timeouts", "errors", "bytes_in", "bytes_out")
+        },
         **{name: count(name) for name in ("reconnects", "pushes", "flushes")},
         "latency": engine.get("redis_latency", _LATENCY),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiercel import _core
 from tiercel._thread_home import ThreadHome
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tiercel")
 
+T = TypeVar("T")
+
 _left: set[asyncio.Task[None]] = set()  # loops hold their tasks weakly
 
 
@@ -24,18 +26,18 @@ def may_wait() -> bool:
     return asyncio._get_running_loop() is None
 
 
-def wait(cache: Cache, operation: _core.Operation) -> Any:
+def wait(cache: Cache, operation: _core.Operation[T]) -> T:
     """What `await operation` gives. Requires may_wait()."""
     home = ThreadHome()
     try:
         waiter = operation._begin_at(home)
     except StopIteration as end:
-        return end.value
+        return end.value  # type: ignore[no-any-return]
     try:
         home.run_until_done(waiter, cache._require_driver())
         operation.send(None)
     except StopIteration as end:
-        return end.value
+        return end.value  # type: ignore[no-any-return]
     finally:
         operation.close()
     raise RuntimeError("the operation did not end")
@@ -48,12 +50,12 @@ def get_or_load(
 
     On a loop's own thread it cannot wait: the outcome is `run_loader`, unless memory has the value.
     """
-    operation: Any = cache._load(key, load, tags=tags, skip_value=skip_value)
+    operation = cache._load(key, load, tags=tags, skip_value=skip_value)
     if may_wait():
-        return wait(cache, operation)  # type: ignore[no-any-return]
+        return wait(cache, operation)
     outcome = operation._if_immediate()
     if outcome is not None:
-        return outcome  # type: ignore[no-any-return]
+        return outcome
     if not cache._warned_of_blocking:
         cache._warned_of_blocking = True
         log.warning(
@@ -63,14 +65,14 @@ def get_or_load(
     return _core.run_loader_outcome()
 
 
-def leave(operation: _core.Operation) -> None:
+def leave(operation: _core.Operation[Any]) -> None:
     """Let the running loop do it after the caller has gone on. Requires not may_wait()."""
     task = asyncio.get_running_loop().create_task(_quietly(operation))
     _left.add(task)
     task.add_done_callback(_left.discard)
 
 
-async def _quietly(operation: _core.Operation) -> None:
+async def _quietly(operation: _core.Operation[Any]) -> None:
     try:
         await operation
     except Exception:

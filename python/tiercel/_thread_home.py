@@ -17,9 +17,13 @@ class ThreadHome:
     """Made for one operation of a thread without an event loop. Its loader, should it lead, runs in this thread as well."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = (
+            queue.SimpleQueue()
+        )
 
-    def call_soon_threadsafe(self, callback: Callable[..., object], *arguments: Any, context: Context | None = None) -> None:
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
+    ) -> None:
         self._calls.put((callback, arguments, context))
 
     call_soon = call_soon_threadsafe

@@ -29,7 +29,9 @@ class Link(asyncio.BufferedProtocol):
         self._loop = loop
         self._transport: Any = None
         # In a context of its own: a connection must not keep the request alive that happened to open it.
-        self._task: asyncio.Task[None] | None = contextvars.Context().run(loop.create_task, self._connect(driver.settings))
+        self._task: asyncio.Task[None] | None = contextvars.Context().run(
+            loop.create_task, self._connect(driver.settings)
+        )
         self._task._log_destroy_pending = False  # type: ignore[attr-defined]  # a loop closed meanwhile takes it along
 
     async def _connect(self, settings: Settings) -> None:
@@ -143,13 +145,23 @@ def explain(error: Exception, settings: Settings) -> tuple[str, str, str]:
     """Code, what happened, what to do."""
     where = settings.address
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "away", f"the certificate of {where} was not accepted ({error.verify_message})", (
-            "set tls_ca_file to the authority that signed it"
+        return (
+            "away",
+            f"the certificate of {where} was not accepted ({error.verify_message})",
+            ("set tls_ca_file to the authority that signed it"),
         )
     if isinstance(error, ssl.SSLError):
-        return "away", f"no TLS with {where} ({error.reason or error})", "check that the port speaks TLS, or write redis://"
+        return (
+            "away",
+            f"no TLS with {where} ({error.reason or error})",
+            "check that the port speaks TLS, or write redis://",
+        )
     if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
-        return "away", f"no connection to {where} within {settings.connect_timeout:g} s", "check the address and the network"
+        return (
+            "away",
+            f"no connection to {where} within {settings.connect_timeout:g} s",
+            "check the address and the network",
+        )
     if isinstance(error, socket.gaierror):
         return "away", f"the host name {settings.host!r} does not resolve", "check the URL"
     if isinstance(error, ConnectionRefusedError):

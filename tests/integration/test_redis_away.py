@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from support.servers import Server, free_port
 from support.waiting import eventually
 from tiercel import Cache, Unavailable

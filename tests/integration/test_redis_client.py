@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+
 from support.servers import Server
 from tiercel import Cache, TiercelError, Unavailable
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from support.servers import Server
 from support.waiting import eventually
 from tiercel import AuthenticationError, Cache, RedisCache
@@ -69,7 +70,9 @@ async def test_an_operation_before_connect_connects_by_itself(redis_server: Serv
     await cache.disconnect()
 
 
-async def test_the_mission_documents_cache_works_as_written(redis_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_mission_documents_cache_works_as_written(
+    redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TIERCEL_URL", raising=False)
     monkeypatch.setenv("REDIS_URL", redis_server.url())
     cache = RedisCache()
@@ -115,7 +118,9 @@ async def test_tls_with_an_authority_of_ones_own(start_server: Callable[..., Ser
         assert await cache.get("key") == "x" * 1_000_000
 
 
-async def test_an_unknown_authority_is_refused_and_said(start_server: Callable[..., Server], caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unknown_authority_is_refused_and_said(
+    start_server: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
     server = start_server(tls=True)
     async with Cache(server.url(tls=True), op_timeout=0.5) as cache:
         assert not await cache.set("key", 1)
@@ -123,7 +128,9 @@ async def test_an_unknown_authority_is_refused_and_said(start_server: Callable[.
     assert "tls_ca_file" in caplog.text
 
 
-async def test_a_rejected_password_raises_at_connect_and_is_a_miss_elsewhere(start_server: Callable[..., Server]) -> None:
+async def test_a_rejected_password_raises_at_connect_and_is_a_miss_elsewhere(
+    start_server: Callable[..., Server],
+) -> None:
     server = start_server(password="right")
     cache = Cache(server.url(password="wrong"), op_timeout=1)
     with pytest.raises(AuthenticationError, match="password"):

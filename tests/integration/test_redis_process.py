@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from support.runs import run_child
 from support.servers import Server
 
@@ -93,7 +94,7 @@ def test_a_process_ends_in_silence(redis_server: Server, how: str) -> None:
     assert redis_server.clients() == []
 
 
-@pytest.mark.parametrize("how", ["by asyncio.run without a disconnect", "by a loop closed without ceremony", "by one loop closed and the next one in use"])
+@pytest.mark.parametrize("how", list(ENDS)[:3])
 def test_a_process_ends_in_silence_with_tls(start_server: Callable[..., Server], how: str) -> None:
     assert run(ENDS[how], start_server(tls=True), tls=True) == "1"
 
@@ -157,7 +158,8 @@ asyncio.run(stamps())
 
 @pytest.mark.parametrize("kind", ["operations", "reconnects", "commands", "loops"])
 def test_memory_comes_to_a_plateau(fresh_redis: Server, kind: str) -> None:
-    printed = run(f"""
+    printed = run(
+        f"""
 kind = {kind!r}
 def resident():
     gc.collect()
@@ -193,5 +195,7 @@ open_files = len(os.listdir("/proc/self/fd"))
 for _ in range(8): round()
 assert len(os.listdir("/proc/self/fd")) == open_files
 print(resident() - before)
-""", fresh_redis)
+""",
+        fresh_redis,
+    )
     assert int(printed) < 2_000_000

@@ -8,6 +8,7 @@ import gc
 from typing import Any
 
 import pytest
+
 from tiercel import MISSING, Cache
 
 

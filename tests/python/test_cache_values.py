@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from support.runs import in_loop
 from tiercel import MISSING, Cache, ConfigurationError, NotCacheable, RedisCache, _core
 from tiercel._cache import Invalidation

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from tiercel import Cache, _sync
 from tiercel._types import Loaded
 
@@ -194,9 +195,10 @@ def test_a_loop_that_ends_with_a_load_in_flight_leaves_nobody_hanging(cache: Cac
         await asyncio.sleep(60)
 
     async def ends() -> None:
-        _ = asyncio.create_task(cache.get_or_load("key", hangs))
+        call = asyncio.create_task(cache.get_or_load("key", hangs))
         while not begun.is_set():
             await asyncio.sleep(0.001)
+        assert not call.done()
 
     async def waits() -> Any:
         return await cache.get_or_load("key", lambda: 9)
@@ -231,7 +233,10 @@ def test_a_thread_waits_for_the_connected_loop_and_not_for_one_of_its_own(cache:
 
 
 def test_a_loop_relieves_the_background_thread(cache: Cache) -> None:
-    assert _sync.wait(cache, cache._store("key", cache._codecs.encode(1), codec=cache._codecs.id, usable_for=60.0)).kind == "stored"
+    assert (
+        _sync.wait(cache, cache._store("key", cache._codecs.encode(1), codec=cache._codecs.id, usable_for=60.0)).kind
+        == "stored"
+    )
     background = cache._require_driver()._owner
 
     async def here() -> None:
@@ -263,7 +268,9 @@ def test_a_threads_load_sees_its_callers_context(cache: Cache) -> None:
     assert seen == ["caller"]
 
 
-async def test_on_a_loops_own_thread_a_miss_is_uncached_and_said_once(cache: Cache, caplog: pytest.LogCaptureFixture) -> None:
+async def test_on_a_loops_own_thread_a_miss_is_uncached_and_said_once(
+    cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
     def load() -> Loaded:
         raise AssertionError("the caller runs it, not the cache")
 
@@ -291,5 +298,3 @@ async def test_a_connection_does_not_keep_the_context_of_who_opened_it() -> None
     await cache.get("key")
     await cache.disconnect()
     assert seen and set(seen) == {"none"}
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from support.runs import run_child
 
 pytestmark = pytest.mark.child_process
@@ -103,8 +104,9 @@ asyncio.run(main())
 
 
 def test_importing_reads_and_opens_nothing() -> None:
-    assert run_child(
-        """
+    assert (
+        run_child(
+            """
         import os, sys, threading
         os.environ["TIERCEL_URL"] = "nonsense://"
         before = set(os.listdir("/proc/self/fd"))
@@ -114,7 +116,9 @@ def test_importing_reads_and_opens_nothing() -> None:
         assert "asyncio.base_events" in sys.modules
         print(tiercel.cache)
         """
-    ).strip() == "<RedisCache, not used yet>"
+        ).strip()
+        == "<RedisCache, not used yet>"
+    )
 
 
 @pytest.mark.parametrize("kind", ["loads", "hits", "loops", "caches"])

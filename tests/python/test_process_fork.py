@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from support.runs import run_child
 
 pytestmark = pytest.mark.child_process
