@@ -206,6 +206,7 @@ nb::object find(const CacheCore& core, nb::handle key) {
 }
 
 PyMethodDef get_method = {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(get)), METH_FASTCALL | METH_KEYWORDS,
+                          "get($self, key, *, default=None, fresh=None, type=None)\n--\n\n"
                           "The value, or `default`. A hit in memory is answered without leaving C++."};
 
 int traverse(PyObject* self, visitproc visit, void* arg) {

@@ -71,7 +71,7 @@ bool KeyPlan::key_of_arguments(const Bound& bound, Receiver receiver, std::strin
   std::size_t standing = receiver_stands ? 1 : 0;
   for (std::size_t i = first; i < parameters_.size(); ++i) standing += parameters_[i].in_key ? 1 : 0;
   const Quote quote = standing > 1 ? Quote::argument : Quote::none;
-  KeyText text(out);
+  KeyWriter text(out);
   for (std::size_t i = first; i < parameters_.size(); ++i) {
     const Parameter& parameter = parameters_[i];
     if (!parameter.in_key) continue;
@@ -94,7 +94,7 @@ bool KeyPlan::key_of_receiver(PyObject* receiver, std::string& out, bool& stands
   nb::object value = nb::steal(PyObject_CallMethodNoArgs(receiver, own_key));
   if (!value.is_valid()) return false;
   out += ':';
-  KeyText text(out);
+  KeyWriter text(out);
   return text.append(value.ptr(), &PyUnicode_Type, Quote::argument) || refuse(parameters_[0], text, value.ptr());
 }
 
@@ -124,7 +124,7 @@ bool KeyPlan::key_of_template(const Bound& bound, std::string& out) const {
 // What the grammar does not know, a template may still name, if the class says itself how it reads as text.
 bool KeyPlan::append_part(const TemplatePart& part, PyObject* value, Quote quote, std::string& out) const {
   const std::size_t before = out.size();
-  KeyText text(out);
+  KeyWriter text(out);
   if (text.append(value, as_type(part.bare), quote)) return true;
   const Parameter& parameter = parameters_[static_cast<std::size_t>(part.parameter)];
   const bool has_text = Py_TYPE(value)->tp_str != PyBaseObject_Type.tp_str;
@@ -145,7 +145,7 @@ bool KeyPlan::key_of_builder(const Bound& bound, std::string& out) const {
     if (!copy_text(result.ptr(), text)) return false;
     out += text;
   } else {
-    KeyText text(out);
+    KeyWriter text(out);
     const bool scalar = result.ptr() != Py_None && !PyTuple_Check(result.ptr()) && !PyList_Check(result.ptr()) &&
                         !PyDict_Check(result.ptr()) && !PyAnySet_Check(result.ptr());
     if (!scalar || !text.append(result.ptr(), Py_TYPE(result.ptr()), Quote::none) || out.compare(before, 1, "~") == 0) {
@@ -183,7 +183,7 @@ nb::object KeyPlan::call_builder(const Bound& bound) const {
   return tuple.is_valid() ? nb::steal(PyObject_Call(key_builder_.ptr(), tuple.ptr(), keywords.ptr())) : nb::object();
 }
 
-bool KeyPlan::refuse(const Parameter& parameter, const KeyText& text, PyObject* value) const {
+bool KeyPlan::refuse(const Parameter& parameter, const KeyWriter& text, PyObject* value) const {
   if (PyErr_Occurred() != nullptr) return false;
   const char* const type = text.type_at_fault().empty() ? Py_TYPE(value)->tp_name : text.type_at_fault().c_str();
   PyErr_Format(text.type_at_fault().empty() ? PyExc_ValueError : PyExc_TypeError,

@@ -94,7 +94,7 @@ class KeyPlan {
   bool append_part(const TemplatePart& part, PyObject* value, Quote quote, std::string& out) const;
   bool key_of_builder(const Bound& bound, std::string& out) const;
   nb::object call_builder(const Bound& bound) const;
-  bool refuse(const Parameter& parameter, const KeyText& text, PyObject* value) const;
+  bool refuse(const Parameter& parameter, const KeyWriter& text, PyObject* value) const;
 
   std::string function_, prefix_;
   std::vector<Parameter> parameters_;

@@ -22,7 +22,7 @@ int has_own_state(PyObject* value) {
 
 }  // namespace
 
-bool KeyText::append_rare(PyObject* value, PyTypeObject* bare, Quote quote) {
+bool KeyWriter::append_rare(PyObject* value, PyTypeObject* bare, Quote quote) {
   PyTypeObject* const type = Py_TYPE(value);
   if (PyErr_Occurred() != nullptr) return false;
   if (type == &PyList_Type) return append_sequence('l', value);
@@ -34,7 +34,7 @@ bool KeyText::append_rare(PyObject* value, PyTypeObject* bare, Quote quote) {
   return text != nullptr && append_described(*text, value, type == bare, quote);
 }
 
-bool KeyText::append_sequence(char tag, PyObject* value) {
+bool KeyWriter::append_sequence(char tag, PyObject* value) {
   // A tuple of its own: an item's __cache_key__() may change the list.
   nb::object items = nb::steal(PySequence_Tuple(value));
   if (!items.is_valid() || !enter(value)) return false;
@@ -51,7 +51,7 @@ bool KeyText::append_sequence(char tag, PyObject* value) {
 }
 
 // Elements in the order of their texts, which does not depend on hashes.
-bool KeyText::append_set(char tag, PyObject* value) {
+bool KeyWriter::append_set(char tag, PyObject* value) {
   nb::object items = nb::steal(PySequence_Tuple(value));
   if (!items.is_valid() || !enter(value)) return false;
   std::vector<std::string> texts;
@@ -65,7 +65,7 @@ bool KeyText::append_set(char tag, PyObject* value) {
   return append_joined(texts, tag, true);
 }
 
-bool KeyText::append_map(char tag, PyObject* value, bool sorted) {
+bool KeyWriter::append_map(char tag, PyObject* value, bool sorted) {
   nb::object pairs = nb::steal(PyDict_Items(value));
   if (!pairs.is_valid() || !enter(value)) return false;
   std::vector<std::string> texts;
@@ -82,7 +82,7 @@ bool KeyText::append_map(char tag, PyObject* value, bool sorted) {
   return append_joined(texts, tag, sorted);
 }
 
-bool KeyText::append_joined(std::vector<std::string>& items, char tag, bool sorted) {
+bool KeyWriter::append_joined(std::vector<std::string>& items, char tag, bool sorted) {
   if (sorted) std::sort(items.begin(), items.end());
   out_ += '~';
   out_ += tag;
@@ -95,10 +95,10 @@ bool KeyText::append_joined(std::vector<std::string>& items, char tag, bool sort
   return true;
 }
 
-bool KeyText::append_rest(PyObject* tuple) { return append_sequence('a', tuple); }
-bool KeyText::append_keywords(PyObject* dict) { return append_map('k', dict, true); }
+bool KeyWriter::append_rest(PyObject* tuple) { return append_sequence('a', tuple); }
+bool KeyWriter::append_keywords(PyObject* dict) { return append_map('k', dict, true); }
 
-bool KeyText::append_described(const TypeText& type, PyObject* value, bool bare, Quote quote) {
+bool KeyWriter::append_described(const TypeText& type, PyObject* value, bool bare, Quote quote) {
   switch (type.kind) {
     case TypeText::Kind::own_key: return append_own_key(type, value, bare, quote);
     case TypeText::Kind::enumeration:
@@ -110,7 +110,7 @@ bool KeyText::append_described(const TypeText& type, PyObject* value, bool bare,
   return refuse_type(Py_TYPE(value), "an object of type");
 }
 
-bool KeyText::append_own_key(const TypeText& type, PyObject* value, bool bare, Quote quote) {
+bool KeyWriter::append_own_key(const TypeText& type, PyObject* value, bool bare, Quote quote) {
   nb::object key = nb::steal(PyObject_CallMethod(value, "__cache_key__", nullptr));
   if (!key.is_valid() || !enter(value)) return false;
   if (!bare) {
@@ -125,7 +125,7 @@ bool KeyText::append_own_key(const TypeText& type, PyObject* value, bool bare, Q
 }
 
 // Bare, an enumeration's member is its value, as a person would write it; tagged, its name, which every member has.
-bool KeyText::append_enum(const TypeText& type, PyObject* value, bool bare, Quote quote) {
+bool KeyWriter::append_enum(const TypeText& type, PyObject* value, bool bare, Quote quote) {
   const bool by_value = bare || type.kind == TypeText::Kind::flag;
   nb::object content = nb::steal(PyObject_GetAttrString(value, by_value ? "_value_" : "_name_"));
   if (!content.is_valid()) return false;
@@ -138,7 +138,7 @@ bool KeyText::append_enum(const TypeText& type, PyObject* value, bool bare, Quot
   return true;
 }
 
-bool KeyText::append_subclass(const TypeText& type, PyObject* value, bool bare, Quote quote) {
+bool KeyWriter::append_subclass(const TypeText& type, PyObject* value, bool bare, Quote quote) {
   const int stateful = has_own_state(value);
   if (stateful < 0) return false;
   if (stateful > 0) return refuse_type(Py_TYPE(value), "an object with attributes of its own, of type");
@@ -149,7 +149,7 @@ bool KeyText::append_subclass(const TypeText& type, PyObject* value, bool bare, 
   }
   PyTypeObject* const base = as_type(type.base);
   bool known = true;
-  bool done = append_scalar(base, value, bare, bare ? quote : Quote::item, known);
+  bool done = append_scalar(base, value, bare || base == &PyUnicode_Type, bare ? quote : Quote::item, known);
   if (!known) {
     if (base == &PyList_Type) done = append_sequence('l', value);
     else if (base == &PyTuple_Type) done = append_sequence('T', value);
@@ -161,7 +161,7 @@ bool KeyText::append_subclass(const TypeText& type, PyObject* value, bool bare, 
   return done;
 }
 
-bool KeyText::append_fields(const TypeText& type, PyObject* value, bool bare) {
+bool KeyWriter::append_fields(const TypeText& type, PyObject* value, bool bare) {
   if (!enter(value)) return false;
   out_ += "~o(";
   bool first = bare;
@@ -183,7 +183,7 @@ bool KeyText::append_fields(const TypeText& type, PyObject* value, bool bare) {
   return true;
 }
 
-bool KeyText::append_field(PyObject* name, PyObject* value, bool& first) {
+bool KeyWriter::append_field(PyObject* name, PyObject* value, bool& first) {
   if (!first) out_ += ',';
   first = false;
   append_quoted(out_, utf8(name), Quote::item);

@@ -53,7 +53,7 @@ bool load_datetime() {
 
 }  // namespace
 
-bool KeyText::append(PyObject* value, PyTypeObject* bare, Quote quote) {
+bool KeyWriter::append(PyObject* value, PyTypeObject* bare, Quote quote) {
   PyTypeObject* const type = Py_TYPE(value);
   if (out_.size() > kKeyTextBytesMax) return refuse("is longer than 16 MiB as text");
   if (type == &PyUnicode_Type) return append_str(value, type == bare, quote);
@@ -68,7 +68,7 @@ bool KeyText::append(PyObject* value, PyTypeObject* bare, Quote quote) {
 }
 
 // `type`: the exact scalar, which for a subclass is its base.
-bool KeyText::append_scalar(PyTypeObject* type, PyObject* value, bool bare, Quote quote, bool& known) {
+bool KeyWriter::append_scalar(PyTypeObject* type, PyObject* value, bool bare, Quote quote, bool& known) {
   if (type == &PyUnicode_Type) return append_str(value, bare, quote);
   if (type == &PyLong_Type) return append_int(value, bare, quote);
   if (type == &PyBool_Type) {
@@ -89,7 +89,7 @@ bool KeyText::append_scalar(PyTypeObject* type, PyObject* value, bool bare, Quot
   return false;
 }
 
-bool KeyText::append_str(PyObject* value, bool bare, Quote quote) {
+bool KeyWriter::append_str(PyObject* value, bool bare, Quote quote) {
   const std::string_view text = utf8(value);
   if (text.data() == nullptr) return PyErr_Occurred() == nullptr && append_surrogates(out_, value);
   if (!bare || text.empty() || text.front() == '~') append_tag(out_, 's');
@@ -97,7 +97,7 @@ bool KeyText::append_str(PyObject* value, bool bare, Quote quote) {
   return true;
 }
 
-bool KeyText::append_int(PyObject* value, bool bare, Quote) {
+bool KeyWriter::append_int(PyObject* value, bool bare, Quote) {
   if (!bare) append_tag(out_, 'i');
   int overflow = 0;
   const long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
@@ -116,7 +116,7 @@ bool KeyText::append_int(PyObject* value, bool bare, Quote) {
   return true;
 }
 
-bool KeyText::append_float(PyObject* value, bool bare, Quote) {
+bool KeyWriter::append_float(PyObject* value, bool bare, Quote) {
   if (!bare) append_tag(out_, 'f');
   const std::unique_ptr<char, void (*)(void*)> text(
       PyOS_double_to_string(PyFloat_AS_DOUBLE(value), 'r', 0, Py_DTSF_ADD_DOT_0, nullptr), PyMem_Free);
@@ -125,7 +125,7 @@ bool KeyText::append_float(PyObject* value, bool bare, Quote) {
   return true;
 }
 
-bool KeyText::append_bytes(PyObject* value, bool bare) {
+bool KeyWriter::append_bytes(PyObject* value, bool bare) {
   // Empty bytes are tagged even where bytes are annotated, as an empty str is: no argument is without a text.
   const std::string_view bytes(PyBytes_AS_STRING(value), static_cast<std::size_t>(PyBytes_GET_SIZE(value)));
   if (!bare || bytes.empty()) append_tag(out_, 'x');
@@ -134,7 +134,7 @@ bool KeyText::append_bytes(PyObject* value, bool bare) {
 }
 
 // uuid.UUID.__str__ is Python code; the digits of its number are not.
-bool KeyText::append_uuid(PyObject* value, bool bare, Quote) {
+bool KeyWriter::append_uuid(PyObject* value, bool bare, Quote) {
   nb::object number = nb::steal(PyObject_GetAttrString(value, "int"));
   if (!number.is_valid()) return false;
   nb::object bytes = nb::steal(PyObject_CallMethod(number.ptr(), "to_bytes", "is", 16, "big"));
@@ -153,7 +153,7 @@ bool KeyText::append_uuid(PyObject* value, bool bare, Quote) {
 }
 
 // What str(value) gives.
-bool KeyText::append_printed(char tag, PyObject* value, bool bare, Quote quote) {
+bool KeyWriter::append_printed(char tag, PyObject* value, bool bare, Quote quote) {
   nb::object text = nb::steal(PyObject_Str(value));
   if (!text.is_valid()) return false;
   if (!bare) append_tag(out_, tag);
@@ -162,26 +162,26 @@ bool KeyText::append_printed(char tag, PyObject* value, bool bare, Quote quote) 
 }
 
 // str(value), and "/1" when fold is set: the second of two equal times when the clocks go back.
-bool KeyText::append_datetime(PyObject* value, bool bare, Quote quote) {
+bool KeyWriter::append_datetime(PyObject* value, bool bare, Quote quote) {
   const bool dated = PyDateTime_Check(value);
   if (!append_printed(dated ? 'd' : 't', value, bare, quote)) return false;
   if ((dated ? PyDateTime_DATE_GET_FOLD(value) : PyDateTime_TIME_GET_FOLD(value)) != 0) out_ += "/1";
   return true;
 }
 
-bool KeyText::refuse(std::string why) {
+bool KeyWriter::refuse(std::string why) {
   why_ = std::move(why);
   return false;
 }
 
-bool KeyText::refuse_type(PyTypeObject* type, std::string_view reason) {
+bool KeyWriter::refuse_type(PyTypeObject* type, std::string_view reason) {
   nb::object name = nb::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__qualname__"));
   if (!name.is_valid()) return false;
   type_at_fault_ = utf8(name.ptr());
   return refuse("holds " + std::string(reason) + " " + type_at_fault_);
 }
 
-bool KeyText::enter(PyObject* value) {
+bool KeyWriter::enter(PyObject* value) {
   for (PyObject* const outer : within_) {
     if (outer == value) return refuse("contains itself");
   }

@@ -26,9 +26,9 @@ std::string_view utf8(PyObject* text);
 
 struct TypeText;
 
-class KeyText {
+class KeyWriter {
  public:
-  explicit KeyText(std::string& out) : out_(out) {}
+  explicit KeyWriter(std::string& out) : out_(out) {}
 
   // Appends the text of `value`; a value whose type is `bare` carries no tag. False: a Python error is set, or why() says why not.
   bool append(PyObject* value, PyTypeObject* bare, Quote quote);

@@ -27,13 +27,11 @@ PyObject* import_attribute(const char* module_name, const char* name) {
 
 // (kind, name, base, fields, rest) as _cached_types.describe returns it.
 bool read_description(PyObject* described, TypeText& text) {
-  const char* name = nullptr;
-  Py_ssize_t name_size = 0;
   int kind = 0;
-  PyObject *base = nullptr, *fields = nullptr, *rest = nullptr;
-  if (!PyArg_ParseTuple(described, "is#OO!O", &kind, &name, &name_size, &base, &PyTuple_Type, &fields, &rest)) return false;
+  PyObject *name = nullptr, *base = nullptr, *fields = nullptr, *rest = nullptr;
+  if (!PyArg_ParseTuple(described, "iUOO!O", &kind, &name, &base, &PyTuple_Type, &fields, &rest)) return false;
   text.kind = static_cast<TypeText::Kind>(kind);
-  append_quoted(text.name, {name, static_cast<std::size_t>(name_size)}, Quote::item);
+  append_quoted(text.name, utf8(name), Quote::item);
   if (base != Py_None) text.base = nb::borrow(base);
   if (rest != Py_None) text.rest = nb::borrow(rest);
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); ++i) text.fields.push_back(nb::borrow(PyTuple_GET_ITEM(fields, i)));
