@@ -4,6 +4,7 @@ imported.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +14,7 @@ __all__ = ["Registered", "codec", "registered_name", "registered_type"]
 
 T = TypeVar("T")
 NAME_BYTES_MAX = 256
+BEANIE_MODULE, BEANIE_OBJECT_ID = "beanie.odm.fields", "beanie.PydanticObjectId"
 _NATIVE = SCALARS | {list, dict, tuple, set, frozenset, object, type}
 
 
@@ -61,11 +63,25 @@ def codec(kind: type[T], encode: Callable[[T], Any], decode: Callable[[Any], T],
 
 
 def registered_type(kind: type) -> Registered | None:
-    return _by_type.get(kind)
+    found = _by_type.get(kind)
+    if found is None and kind.__module__ == BEANIE_MODULE:
+        known = _beanie_object_id()
+        found = known if known is not None and known.kind is kind else None
+    return found
 
 
 def registered_name(name: object) -> Registered | None:
-    return _by_name.get(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return None
+    return _by_name.get(name) or (_beanie_object_id() if name == BEANIE_OBJECT_ID else None)
+
+
+def _beanie_object_id() -> Registered | None:
+    """Beanie's documents have an `id` of a subclass of bson.ObjectId, which no user of Beanie would think of
+    registering. Like bson, Beanie is never imported here: who has not loaded it has none of these.
+    """
+    kind = getattr(sys.modules.get(BEANIE_MODULE), "PydanticObjectId", None)
+    return None if kind is None else Registered(kind, BEANIE_OBJECT_ID, lambda value: value.binary, kind)
 
 
 def forget(kind: type) -> None:

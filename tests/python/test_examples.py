@@ -59,9 +59,12 @@ def test_the_application_takes_the_next_port_and_says_so(filled: Path) -> None:
         with subprocess.Popen(command, env=environ, cwd="/", stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             try:
-                said = "".join(line for line, _ in zip(iter(server.stdout.readline, ""), range(10), strict=False))
+                said = ""
+                while "Ctrl+C" not in said and server.poll() is None:
+                    said += server.stdout.readline()
             finally:
                 server.send_signal(signal.SIGINT)
+            said += server.stdout.read()
         assert f"Port {port} is taken" in said
         assert re.search(r"curl -i http://127\.0\.0\.1:\d+/cities", said)
         assert server.returncode == 0
