@@ -21,9 +21,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w+-]*)[^\n]*\n(?P<code>.*?)^(?P=indent)```\s*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>[\w+-]*)[^\n]*\n(?P<code>.*?)^(?P=indent)```\s*$", re.MULTILINE | re.DOTALL
+)
 MARK = re.compile(r"<!--\s*snippet:\s*(?P<word>server|new|run|skip)(?::\s*(?P<reason>[^>]*?))?\s*-->\s*$")
 
 
@@ -62,14 +65,21 @@ def shell_lines(snippet: Snippet) -> list[str]:
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
+def fresh_names() -> dict[str, Any]:
+    """The names of a module that can be found by its name, as dataclasses and annotations ask for."""
+    module = sys.modules["snippet"] = ModuleType("snippet")
+    return module.__dict__
+
+
 async def run_page(page: Path) -> int:
-    names: dict[str, Any] = {"__name__": "snippet"}
+    names = fresh_names()
     count = 0
     for snippet in runnable(page):
         if snippet.mark == "new":
-            names = {"__name__": "snippet"}
+            names = fresh_names()
         padded = "\n" * (snippet.line - 1) + snippet.code  # so that a traceback names the page's line
-        compiled = compile(padded, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        compiled = compile(padded, str(page), "exec", flags=flags, dont_inherit=True)  # not this file's __future__
         result = eval(compiled, names)
         if inspect.isawaitable(result):
             await result
