@@ -21,8 +21,10 @@ from tiercel._types import MISSING, Loaded
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+    from tiercel._cached_typing import CachedDecorator, CachedOptions
     from tiercel._client import Client
     from tiercel._codec import Codec
+    from tiercel._expiry import ExpireOption
     from tiercel._settings import SettingsKeywords
 
 Key = str | bytes
@@ -237,10 +239,10 @@ class Cache(_core.CacheCore):
     def cached(
         self,
         prefix: str | None = None,
-        expire: Any = EXPIRE,
-        key_builder: Callable[..., Any] | None = None,
-        **options: Any,
-    ) -> Any:
+        expire: ExpireOption = EXPIRE,
+        key_builder: Callable[..., object] | None = None,
+        **options: Unpack[CachedOptions],
+    ) -> CachedDecorator:
         """The decorator; see tiercel._cached."""
         from tiercel._cached import cached
 

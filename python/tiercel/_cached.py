@@ -78,7 +78,9 @@ def cached(
     def _make(function: Callable[..., Any], is_method: bool | None) -> Any:
         is_async = _checked_function(function)
         if not is_async and hard_timeout is not None:
-            raise ValueError(f"hard_timeout: {function.__qualname__}() is a `def` function, which cannot be stopped; make it `async def`")
+            raise ValueError(
+                f"hard_timeout: {function.__qualname__}() is a `def` function, which cannot be stopped; make it `async def`"
+            )
         if is_method is None:
             is_method = first_is_receiver(function)
         planner = Planner(
@@ -90,7 +92,7 @@ def cached(
         options = Options(tags=tuple(Template.parse(tag, parameters, "tags") for tag in templates), **life)
         return _assemble(function, cache, planner, options, is_async)
 
-    return decorate  # type: ignore[return-value]
+    return decorate
 
 
 def _assemble(function: Callable[..., Any], cache: Cache, planner: Planner, options: Options, is_async: bool) -> Any:
@@ -184,9 +186,12 @@ def _checked_function(function: Any) -> bool:
     if isinstance(function, type) or not callable(function):
         raise TypeError(f"cached: expected a function, not {function!r}")
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-        raise TypeError(f"cached: {function.__qualname__}() is a generator, whose items come one by one; return a list to cache it")
+        raise TypeError(
+            f"cached: {function.__qualname__}() is a generator, whose items come one by one; return a list to cache it"
+        )
     try:
         signature_of(function)
     except ValueError:
         raise TypeError(f"cached: {function!r} does not show its parameters; wrap it in a function that does") from None
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(type(function), "__call__", None))
+    # An object's own __call__, for callables that are no functions.
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

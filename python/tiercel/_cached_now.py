@@ -103,14 +103,18 @@ class ReadNow(Policy):
         """The value past its expiry at once; who is elected refreshes it in a thread of its own."""
         if outcome.refresh_wanted:
             refresh = functools.partial(self._refresh_behind, key, load, tags)
-            threading.Thread(target=contextvars.copy_context().run, args=(refresh,), name="tiercel-refresh", daemon=True).start()
+            threading.Thread(
+                target=contextvars.copy_context().run, args=(refresh,), name="tiercel-refresh", daemon=True
+            ).start()
         return value
 
     def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
             _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True)
         except Exception:
-            log.exception("%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key)
+            log.exception(
+                "%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key
+            )
 
     def _call_and_leave(self, key: str, load: Load, tags: tuple[str, ...], skip_value: bool) -> Any:
         handed: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()

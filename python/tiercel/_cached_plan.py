@@ -73,7 +73,14 @@ class Planner:
     def plan(self) -> tuple[Any, ...]:
         empty = inspect.Parameter.empty
         parameters = [
-            (p.name, int(p.kind), p.default, p.default is not empty, bare_type(self.annotation(p.name)), p.name not in self.exclude)
+            (
+                p.name,
+                int(p.kind),
+                p.default,
+                p.default is not empty,
+                bare_type(self.annotation(p.name)),
+                p.name not in self.exclude,
+            )
             for p in self.parameters
         ]
         return (self.name, self.prefix, parameters, self._template_parts(), self.key_builder)
@@ -85,7 +92,12 @@ class Planner:
         return [
             (part.text, -1, (), str)
             if part.parameter is None
-            else (part.text, index[part.parameter], part.path, bare_type(_annotation_at(self.annotation(part.parameter), part.path)))
+            else (
+                part.text,
+                index[part.parameter],
+                part.path,
+                bare_type(_annotation_at(self.annotation(part.parameter), part.path)),
+            )
             for part in self.template.parts
         ]
 
@@ -135,7 +147,10 @@ def _resolved(annotation: Any, global_names: dict[str, Any], local_names: Mappin
 
 
 def _closure_of(function: Any) -> dict[str, Any]:
-    names, cells = getattr(getattr(function, "__code__", None), "co_freevars", ()), getattr(function, "__closure__", None) or ()
+    names, cells = (
+        getattr(getattr(function, "__code__", None), "co_freevars", ()),
+        getattr(function, "__closure__", None) or (),
+    )
     found = {}
     for name, cell in zip(names, cells, strict=False):
         try:
@@ -162,7 +177,9 @@ def _checked_exclude(exclude: Iterable[str], signature: inspect.Signature) -> li
     names = list(exclude)
     for name in names:
         if name not in signature.parameters:
-            raise ValueError(f"exclude: the function has no parameter {name!r}; it has {', '.join(signature.parameters) or 'none'}")
+            raise ValueError(
+                f"exclude: the function has no parameter {name!r}; it has {', '.join(signature.parameters) or 'none'}"
+            )
     return names
 
 

@@ -33,7 +33,7 @@ VERIFY_ONE_IN: Final = 1000
 class Options:
     """Checked. Times are seconds; `jitter` is a fraction of the expiry, or seconds when `jitter_is_time`."""
 
-    expire: float | None | Callable[[Any], Any]
+    expire: float | Callable[[Any], Any] | None
     tags: tuple[Template, ...] = ()
     jitter: float = 0.0
     jitter_is_time: bool = False
@@ -46,7 +46,7 @@ class Options:
 class Policy:
     """Native code calls complete, misfit, owner and plain; the subclasses have read or read_now, refresh and invalidate."""
 
-    cached: _core.CachedFunction[..., Any]
+    cached: _core.CachedFunction
 
     def __init__(self, function: Callable[..., Any], cache: Cache, planner: Planner, options: Options) -> None:
         self.function, self.cache, self.planner, self.options = function, cache, planner, options
@@ -129,7 +129,9 @@ class Policy:
         unfit = _never_cacheable(value)
         if unfit is not None:
             self._give_up()
-            raise NotCacheable(f"{self.name}() returned {unfit}, which cannot be cached: return what it yields or holds")
+            raise NotCacheable(
+                f"{self.name}() returned {unfit}, which cannot be cached: return what it yields or holds"
+            )
         payload: bytes = self.codec.encode(value)
         if self._stores % VERIFY_ONE_IN == 0:
             try:
@@ -163,7 +165,11 @@ class Policy:
         options = self.options
         if options.condition is not None and not options.condition(value):
             return MISSING
-        seconds = expire_of_result(options.expire(value), f"{self.name}(): expire") if callable(options.expire) else options.expire
+        seconds = (
+            expire_of_result(options.expire(value), f"{self.name}(): expire")
+            if callable(options.expire)
+            else options.expire
+        )
         if seconds is None:
             return None
         if seconds <= 0:

@@ -98,4 +98,6 @@ class ReadThrough(Policy):
         try:
             await self.cache._get_or_load(key, load, tags=tags, skip_value=True, outlive=True)
         except Exception:
-            log.exception("%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key)
+            log.exception(
+                "%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key
+            )

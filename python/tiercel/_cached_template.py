@@ -42,7 +42,9 @@ class Template:
     def fill(self, arguments: Mapping[str, Any]) -> str:
         """The text as an f-string would give it: what someone invalidating by hand writes."""
         return "".join(
-            part.text if part.parameter is None else part.text + _text(self, follow(arguments[part.parameter], part.path))
+            part.text
+            if part.parameter is None
+            else part.text + _text(self, follow(arguments[part.parameter], part.path))
             for part in self.parts
         )
 
@@ -53,12 +55,16 @@ def follow(value: Any, path: Iterable[str]) -> Any:
     return value
 
 
-def _part(source: str, option: str, known: list[str], text: str, field: str | None, spec: str | None, conversion: str | None) -> Part:
+def _part(
+    source: str, option: str, known: list[str], text: str, field: str | None, spec: str | None, conversion: str | None
+) -> Part:
     if field is None:
         return Part(text, None, ())
     if not _FIELD.fullmatch(field) or spec or conversion:
         written = "{" + field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "") + "}"
-        raise ValueError(f"{option}: {source!r}: {written} is not the name of a parameter, or of an attribute of one as in {{order.id}}")
+        raise ValueError(
+            f"{option}: {source!r}: {written} is not the name of a parameter, or of an attribute of one as in {{order.id}}"
+        )
     name, *path = field.split(".")
     if name not in known:
         listed = ", ".join(known) or "no parameters"
@@ -69,9 +75,14 @@ def _part(source: str, option: str, known: list[str], text: str, field: str | No
 def _text(template: Template, value: Any) -> str:
     if isinstance(value, enum.Enum):
         value = value.value
-    if type(value).__str__ is object.__str__ and type(value).__repr__ is object.__repr__ and type(value).__format__ is object.__format__:
+    if not any(_says(type(value), method) for method in ("__str__", "__repr__", "__format__")):
         raise TypeError(
             f"tags: {template.source!r}: an object of type {type(value).__qualname__} has no text of its own; name an attribute of it, "
             f"as in {{order.id}}"
         )
     return format(value, "")
+
+
+def _says(cls: type, method: str) -> bool:
+    """Whether a class above object says how it reads: object's own text holds a memory address."""
+    return getattr(cls, method) is not getattr(object, method)

@@ -144,6 +144,10 @@ def unkeyable(annotation: Any) -> Any:
 def _is_concrete_unkeyable(cls: type) -> bool:
     if cls is object or cls is _NONE or cls in SCALARS or cls in CONTAINERS or typing.is_typeddict(cls):
         return False
-    if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False) or cls.__module__ in ("typing", "collections.abc"):
+    if (
+        inspect.isabstract(cls)
+        or getattr(cls, "_is_protocol", False)
+        or cls.__module__ in ("typing", "collections.abc")
+    ):
         return False  # instances are of other classes
     return describe(cls)[0] == UNKEYABLE

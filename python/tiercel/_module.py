@@ -12,6 +12,8 @@ from tiercel._settings import check_keywords
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from tiercel._cached_typing import CachedDecorator, CachedOptions
+    from tiercel._expiry import ExpireOption
     from tiercel._settings import SettingsKeywords
 
 cache: RedisCache = RedisCache()
@@ -29,7 +31,10 @@ def configure(url: str | None = None, **settings: Unpack[SettingsKeywords]) -> N
 
 
 def cached(
-    prefix: str | None = None, expire: Any = EXPIRE, key_builder: Callable[..., Any] | None = None, **options: Any
-) -> Any:
+    prefix: str | None = None,
+    expire: ExpireOption = EXPIRE,
+    key_builder: Callable[..., object] | None = None,
+    **options: Unpack[CachedOptions],
+) -> CachedDecorator:
     """The decorator on `tiercel.cache`; see `Cache.cached`."""
     return cache.cached(prefix, expire, key_builder, **options)

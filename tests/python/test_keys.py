@@ -49,7 +49,9 @@ def key_of(value: Any, annotation: Any = None) -> str:
 
 def value_of(kind: str, content: Any = None) -> Any:
     if kind in ("list", "tuple", "set", "frozenset"):
-        return {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[kind](value_of(*item) for item in content)
+        return {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[kind](
+            value_of(*item) for item in content
+        )
     if kind == "dict":
         return {value_of(*name): value_of(*value) for name, value in content}
     readers: dict[str, Any] = {
@@ -70,7 +72,11 @@ def test_the_shared_vectors_hold(vector: dict[str, Any]) -> None:
 
     f.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=ANNOTATIONS.get(p["annotation"], inspect.Parameter.empty))
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                annotation=ANNOTATIONS.get(p["annotation"], inspect.Parameter.empty),
+            )
             for name, p in zip(names, vector["parameters"], strict=True)
         ]
     )
@@ -121,7 +127,16 @@ def test_how_many_stand_is_counted_in_the_signature_so_verbatim_never_meets_seve
 
 @pytest.mark.parametrize(
     "annotation",
-    [Optional[int], int | None, Annotated[int, "path"], Annotated[Optional[int], 1], typing.NewType("UserId", int), Literal[1, 2], "int", "Optional[int]"],
+    [
+        Optional[int],  # noqa: UP045
+        int | None,
+        Annotated[int, "path"],
+        Annotated[int | None, 1],
+        typing.NewType("UserId", int),
+        Literal[1, 2],
+        "int",
+        "Optional[int]",
+    ],
 )
 def test_annotations_are_looked_through(annotation: Any) -> None:
     assert key_of(1, annotation) == "p:1"
@@ -136,7 +151,7 @@ def test_without_a_bare_type_text_stands_bare(annotation: Any) -> None:
 
 def test_an_annotation_defined_later_counts_from_the_first_call_on() -> None:
     @cache.cached("later")
-    async def f(x: LaterAlias) -> None: ...
+    async def f(x: LaterAlias) -> None: ...  # noqa: F821
 
     globals()["LaterAlias"] = int
     try:
@@ -147,7 +162,7 @@ def test_an_annotation_defined_later_counts_from_the_first_call_on() -> None:
 
 def test_an_annotation_defined_later_that_has_no_key_is_refused_at_the_call() -> None:
     @cache.cached("later")
-    async def f(x: LaterClass) -> None: ...
+    async def f(x: LaterClass) -> None: ...  # noqa: F821
 
     globals()["LaterClass"] = type("LaterClass", (), {})
     try:
@@ -165,7 +180,7 @@ class Service:
     async def get(self, user_id: str) -> None: ...
 
     @cache.cached("this")
-    async def named_otherwise(this, user_id: str) -> None: ...  # noqa: N805
+    async def named_otherwise(this, user_id: str) -> None: ...
 
     @classmethod
     @cache.cached("c")
@@ -327,7 +342,11 @@ def test_a_subclass_with_attributes_of_its_own_is_refused() -> None:
 
 def test_fold_tells_two_times_apart() -> None:
     first = datetime.datetime(2024, 10, 27, 2, 30)
-    assert key_of(first, datetime.datetime) != key_of(first.replace(fold=1), datetime.datetime) == "p:2024-10-27 02:30:00/1"
+    assert (
+        key_of(first, datetime.datetime)
+        != key_of(first.replace(fold=1), datetime.datetime)
+        == "p:2024-10-27 02:30:00/1"
+    )
 
 
 def test_equal_decimals_that_print_differently_are_two_keys() -> None:
@@ -374,7 +393,17 @@ def test_an_argument_that_has_no_key_names_function_argument_and_ways_out() -> N
 
 
 @pytest.mark.parametrize(
-    "annotation", [Session, Optional[Session], list[Session], dict[str, Session], "Session", type[int], typing.Callable[..., int], Annotated[Session, 1]]
+    "annotation",
+    [
+        Session,
+        Optional[Session],  # noqa: UP045
+        list[Session],
+        dict[str, Session],
+        "Session",
+        type[int],
+        typing.Callable[..., int],
+        Annotated[Session, 1],
+    ],
 )
 def test_an_annotation_that_tells_is_refused_at_decoration(annotation: Any) -> None:
     async def f(x): ...
@@ -384,7 +413,10 @@ def test_an_annotation_that_tells_is_refused_at_decoration(annotation: Any) -> N
         cache.cached("p")(f)
 
 
-@pytest.mark.parametrize("annotation", [Session | int, object, collections.abc.Sequence, typing.Protocol, Filter, typing.TypedDict("D", {"a": int})])
+@pytest.mark.parametrize(
+    "annotation",
+    [Session | int, object, collections.abc.Sequence, typing.Protocol, Filter, typing.TypedDict("D", {"a": int})],
+)
 def test_an_annotation_that_does_not_tell_is_taken(annotation: Any) -> None:
     async def f(x): ...
 
@@ -495,7 +527,9 @@ def test_a_template_takes_what_says_itself_how_it_reads() -> None:
     [("u:{id}", ValueError, "'id'"), ("u:{x!r}", ValueError, "{x!r}"), ("u:{x:>3}", ValueError, "{x:>3}"), ("u:{x[0]}", ValueError, "attribute"),
      ("u:{}", ValueError, "name of a parameter"), ("u:{x", ValueError, "brace"), ("", ValueError, "empty"), (b"u", TypeError, "str")],
 )  # fmt: skip
-def test_a_template_that_cannot_be_meant_is_refused_at_decoration(template: Any, error: type[Exception], words: str) -> None:
+def test_a_template_that_cannot_be_meant_is_refused_at_decoration(
+    template: Any, error: type[Exception], words: str
+) -> None:
     async def f(x: int) -> None: ...
 
     with pytest.raises(error, match="key") as caught:
@@ -526,14 +560,20 @@ def test_a_key_builder_gets_keyword_only_and_starred_arguments() -> None:
     assert seen == [((1, 5, 6), {"b": 2, "c": 3})]
 
 
-@pytest.mark.parametrize(("result", "text"), [("a:b", "a:b"), (7, "7"), (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"), (1.5, "1.5")])
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [("a:b", "a:b"), (7, "7"), (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"), (1.5, "1.5")],
+)
 def test_a_key_builder_returns_text_or_what_reads_as_text(result: Any, text: str) -> None:
     async def f() -> None: ...
 
     assert cache.cached("p", key_builder=lambda: result)(f).key() == f"p:{text}"
 
 
-@pytest.mark.parametrize(("result", "error"), [("", ValueError), (None, TypeError), (["a"], TypeError), (Session(), TypeError), ({}, TypeError)])
+@pytest.mark.parametrize(
+    ("result", "error"),
+    [("", ValueError), (None, TypeError), (["a"], TypeError), (Session(), TypeError), ({}, TypeError)],
+)
 def test_a_key_builder_that_returns_no_text_is_refused(result: Any, error: type[Exception]) -> None:
     async def f() -> None: ...
 
