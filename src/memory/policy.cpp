@@ -69,7 +69,7 @@ NodeId Policy::victim(std::size_t excess) {
   while (condemned_ == 0 && list(Segment::window).bytes > window_max_) {
     const NodeId candidate = list(Segment::window).oldest;
     move(candidate, Segment::probation);
-    if (!admits(candidate, std::min(excess, weight(candidate)))) return candidate;
+    if (!admits(candidate, excess)) return candidate;
   }
   condemned_ -= std::min<std::size_t>(condemned_, 1);
   for (const Segment segment : {Segment::probation, Segment::guarded, Segment::window}) {
@@ -79,8 +79,9 @@ NodeId Policy::victim(std::size_t excess) {
   return kNoNode;
 }
 
-// Whether the candidate, at the new end of probation, is worth more than those who must leave for it. If so they are condemned:
-// the next victims, from the old end of probation and then of the guarded part.
+// Whether the candidate, at the new end of probation, is worth more than all whose bytes it takes. If so they are condemned, from the
+// old end of probation and then of the guarded part, but only as many as the excess demands: what a small newcomer pushes out of the
+// window may be large, and is to be priced by what it keeps from others, not by what is missing at the moment.
 bool Policy::admits(NodeId candidate, std::size_t excess) {
   const unsigned worth = sketch_.frequency(nodes_[candidate].hash);
   chance_ ^= chance_ << 13, chance_ ^= chance_ >> 17, chance_ ^= chance_ << 5;   // xorshift32 (Marsaglia, 2003)
@@ -90,9 +91,9 @@ bool Policy::admits(NodeId candidate, std::size_t excess) {
     for (NodeId id = list(segment).oldest; id != kNoNode && id != candidate; id = nodes_[id].newer) {
       price += lucky ? 1 : sketch_.frequency(nodes_[id].hash);
       if (price >= worth) return false;
+      if (freed < excess) ++victims;
       freed += weight(id);
-      ++victims;
-      if (freed >= excess) {
+      if (freed >= weight(candidate)) {
         condemned_ = victims;
         return true;
       }

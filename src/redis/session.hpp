@@ -26,7 +26,8 @@ struct ReplyToken {
   std::uint32_t step = 0;
 };
 
-// Told in wire order, from within Session::received, advance, closed. Must not call `received`, `advance` or `closed` back; may submit.
+// Told in wire order, from within Session::received, advance, closed and end. Must not call these back; may submit.
+// When a connection is lost: generation() becomes 0, then on_lost for each command in order (submit says `down`), then on_down.
 class SessionListener {
  public:
   virtual ~SessionListener() = default;
@@ -48,7 +49,7 @@ struct SessionOptions {
   std::size_t write_buffer_max = 8u << 20;
   Duration handshake_max = std::chrono::seconds{2};
   Duration silence_max = std::chrono::seconds{5};     // replies owed and not a byte for so long: the connection is given up
-  Duration heartbeat_every{0};       // idle for so long: TIME is sent, which moves the watermark and the clock offset; 0: never
+  Duration heartbeat_every{0};       // idle for so long (or 30 s without TIME): TIME is sent, which moves watermark and offset; 0: never
   Duration backoff_min = std::chrono::milliseconds{50}, backoff_max = std::chrono::seconds{5};   // full jitter
 };
 
@@ -60,11 +61,13 @@ class Session {
 
   Session(SessionOptions options, SessionListener& listener, Dice& dice);
   ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // --- life
   void start(Timestamp now);            // from idle, failed or ended: wishes to open
   void end(Timestamp now);              // wishes to close; what is in flight is lost; no reconnection
-  Wish take_wish();                     // what the driver must do now; asked after every call below
+  Wish take_wish();                     // what the driver must do now; asked after every call, until `none`. After `close`: no closed()
   void opened(Timestamp now);           // the driver connected (TLS done): the handshake begins
   void closed(const Error& why, Timestamp now);   // the connection is gone, or could not be made; call at most once per open
   void advance(Timestamp now);
@@ -78,28 +81,33 @@ class Session {
 
   // --- commands (only when ready, else `down`; `full` past in_flight_max or write_buffer_max)
   // With `tracked`, CLIENT CACHING YES goes before it, whose OK is swallowed here (nothing if the server does not track).
+  // `now` never goes back. One command may pass write_buffer_max; the next is then `full`.
   Submitted submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked = false);
 
   // --- what is known
   State state() const;
+  // During on_reply of a command submitted as tracked: whether the server has in truth remembered this very read. Ask there, not before.
   bool tracks() const;
   const std::string& server_version() const;           // "7.0.15"; empty before the first handshake
   const std::string& run_id() const;                   // from INFO server; empty if not permitted
   std::uint64_t client_id() const;
   Duration server_offset() const;                      // ServerTime minus Timestamp, from TIME (middle of the round trip)
   const std::optional<Error>& last_error() const;      // why it is not ready, if it is not; `failed` state: needs the operator
-  std::size_t in_flight() const;
+  std::size_t in_flight() const;                       // commands of the listener whose reply is owed
+  std::uint64_t pushes_ignored() const;                // of other kinds than `invalidate`
   std::uint64_t writes() const;                        // times output() went from empty to not: for tests of pipelining
 
-  // --- any thread
-  // 0 while not ready; otherwise a number that grows with every handshake: entries of another generation are unverified.
+  // --- any thread. Read the watermark first, then the generation, then the entry: they are written in the other order.
+  // 0 while not ready; otherwise a number that grows with every handshake, and when the server says MOVED or that tracking is off:
+  // entries of another generation are unverified.
   std::uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
-  // The send time of the newest command whose reply has arrived. Published (release) after the pushes before that reply were told.
+  // The send time of the newest command whose reply has arrived. Published (release) after the pushes before that reply were told, and
+  // before its own on_reply.
   Timestamp watermark() const { return Timestamp{Duration{watermark_.load(std::memory_order_acquire)}}; }
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;   // or plain members: the implementer's choice
+  std::unique_ptr<Impl> impl_;
   std::atomic<std::uint32_t> generation_{0};
   std::atomic<std::int64_t> watermark_{0};
 };

@@ -99,6 +99,22 @@ def test_a_process_ends_in_silence_with_tls(start_server: Callable[..., Server],
     assert run(ENDS[how], start_server(tls=True), tls=True) == "1"
 
 
+def test_system_exit_in_a_task_that_a_reply_has_woken_ends_the_process_with_its_code(redis_server: Server) -> None:
+    with pytest.raises(AssertionError, match="exit code 3"):
+        run(
+            """
+async def exits():
+    await cache.get("key", fresh="now")
+    sys.exit(3)
+async def main():
+    task = asyncio.create_task(exits())
+    await asyncio.sleep(60)
+asyncio.run(main())
+""",
+            redis_server,
+        )
+
+
 def test_a_forked_child_uses_a_connection_of_its_own_and_the_parents_stays(redis_server: Server) -> None:
     assert run("""
 async def use(value):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import msgpack
 import pytest
@@ -23,7 +23,7 @@ from tiercel._codec_untyped import DEPTH_MAX, NESTED_MAX
 from tiercel._codec_verify import difference
 from tiercel._errors import ConfigurationError, DecodeError, NotCacheable
 
-ZONES = sorted(available_timezones())
+ZONES = ["UTC", "Europe/Zurich", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Etc/GMT+12"]
 offsets = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
 zones = st.one_of(st.none(), st.just(timezone.utc), offsets, st.sampled_from(ZONES).map(ZoneInfo))
 scalars = st.one_of(

@@ -12,6 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import bson
+import msgpack
 import pytest
 
 from tiercel import _codec_registry as registry
@@ -109,3 +110,8 @@ def test_an_object_id_is_a_decode_error_where_bson_is_not_loaded(monkeypatch: py
     monkeypatch.delitem(sys.modules, "bson.objectid")
     with pytest.raises(DecodeError, match="bson is not loaded"):
         UNTYPED.decode(payload)
+
+
+def test_a_zone_key_is_bounded_before_it_is_looked_up() -> None:
+    with pytest.raises(DecodeError, match="unknown kind"):
+        UNTYPED.decode(msgpack.packb(msgpack.ExtType(4, bytes(8) + b"\x04" + b"A" * 129)))

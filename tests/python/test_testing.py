@@ -38,6 +38,7 @@ async def test_variables_and_settings_of_the_server_do_not_matter(monkeypatch: p
     with Cache().testing(l1_bytes_max="1MiB") as t:
         assert t.stats.memory["bytes_max"] in (0, 1 << 20)  # the engine comes with the first operation
         assert t._settings.l1_bytes_max == 1 << 20
+        assert t._settings.enabled
     with pytest.raises(TypeError, match="no setting 'colour'"):
         Cache("memory://").testing(colour="red")
 

@@ -6,18 +6,23 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <list>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "base/dice.hpp"
 #include "memory/deadlines.hpp"
 #include "memory/index.hpp"
 #include "memory/memory_store.hpp"
+#include "memory/sketch.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TIERCEL_HEAP_IS_GLIBC 0
@@ -281,9 +286,54 @@ TEST_F(Store, ALargeValueNobodyAskedForDoesNotDisplaceManyThatArePopular) {
     }
   }
   const std::size_t before = store.usage().entries;
-  store.insert(entry("large", 500 << 10), kStart);
+  // Asked for by five, it is more popular than any of them, but not than all it would displace.
+  for (int i = 0; i < 5; ++i) store.insert(entry("large", 500 << 10), kStart);
   EXPECT_GE(store.usage().entries + 5, before);
   EXPECT_FALSE(store.peek("large", kStart));
+}
+
+TEST_F(Store, WhatWasOftenHitIsRememberedWhenItIsGone) {
+  MemoryStore& store = open(256 << 10);
+  store.insert(entry("popular", 100), kStart);
+  for (int i = 0; i < 10; ++i) store.find("popular", kStart);
+  store.erase("popular");
+  for (int round = 0; round < 3; ++round) {   // the others are asked for three times each, hit never
+    for (int i = 0; i < 1500; ++i) store.erase(std::to_string(i)), store.insert(entry(std::to_string(i), 100), kStart);
+  }
+  ASSERT_GT(store.usage().evicted, 0u);
+  store.insert(entry("popular", 100), kStart);
+  for (int i = 2000; i < 2200; ++i) store.insert(entry(std::to_string(i), 100), kStart);   // through the window, and out
+  EXPECT_TRUE(store.peek("popular", kStart));
+  EXPECT_FALSE(store.peek("2000", kStart));
+}
+
+TEST_F(Store, ALargerValueMustBeWorthAllItDisplacesTogether) {
+  MemoryStore& store = open(256 << 10);
+  const auto ask_for = [&](const std::string& key, std::size_t bytes) { store.erase(key), store.insert(entry(key, bytes), kStart); };
+  for (int i = 0; i < 4500; ++i) ask_for(std::to_string(i % 1500), 100);   // three times each
+  for (int i = 0; i < 5; ++i) ask_for("as large as four", 600), ask_for("as large as one", 100);
+  for (int i = 2000; i < 2200; ++i) store.insert(entry(std::to_string(i), 100), kStart);   // through the window, and out
+  EXPECT_TRUE(store.peek("as large as one", kStart)) << "five is more than three";
+  EXPECT_FALSE(store.peek("as large as four", kStart)) << "but not than four times three";
+}
+
+TEST(Sketch, CountsSaturatesAgesAndKeepsItsCountsWhenItGrows) {
+  Sketch sketch;
+  Dice dice(5);
+  const auto hash = [&] { return static_cast<std::uint32_t>(dice.next()); };
+  EXPECT_EQ(sketch.frequency(1), 0u) << "nothing is counted before there is room";
+  sketch.fit(100);
+  const std::uint32_t often = hash(), once = hash();
+  sketch.count(once);
+  for (int i = 0; i < 40; ++i) sketch.count(often);
+  EXPECT_EQ(sketch.frequency(once), 1u);
+  EXPECT_EQ(sketch.frequency(often), Sketch::kMost);
+  sketch.fit(1000);
+  EXPECT_EQ(sketch.frequency(once), 1u);
+  EXPECT_EQ(sketch.frequency(often), Sketch::kMost);
+  for (std::size_t i = 0; i < sketch.sample(); ++i) sketch.count(hash());
+  EXPECT_LE(sketch.frequency(often), Sketch::kMost / 2 + 4) << "halved, and hardly anybody shares all its counters";
+  EXPECT_GE(sketch.frequency(often), Sketch::kMost / 2);
 }
 
 TEST_F(Store, WithoutABudgetNothingIsKept) {
@@ -450,6 +500,23 @@ TEST_F(Store, ReleasesEachEntryWithinATickOfItsDeadline) {
   }
 }
 
+TEST_F(Store, ANewEntryBringsItsOwnDeadline) {
+  MemoryStore& store = open(1 << 20);
+  store.insert(entry("longer", 1, kStart + kSecond), kStart);
+  store.insert(entry("shorter", 1, kStart + 100 * kSecond), kStart);
+  store.insert(entry("endless", 1, kStart + kSecond), kStart);
+  store.insert(entry("longer", 1, kStart + 100 * kSecond), kStart);
+  store.insert(entry("shorter", 1, kStart + kSecond), kStart);
+  store.insert(entry("endless", 1), kStart);
+  const auto release_until = [&](Timestamp now) { while (store.release_expired(now) <= now) {} };
+  release_until(kStart + 2 * kSecond);
+  EXPECT_FALSE(store.erase("shorter"));
+  EXPECT_EQ(store.usage().entries, 2u);
+  release_until(kStart + 101 * kSecond);
+  EXPECT_FALSE(store.erase("longer"));
+  EXPECT_EQ(store.usage().entries, 1u);
+}
+
 TEST_F(Store, OneCallReleasesNoMoreThanAsked) {
   MemoryStore& store = open(8 << 20);
   for (int i = 0; i < 1000; ++i) store.insert(entry(std::to_string(i), 1, kStart + kSecond), kStart);
@@ -467,6 +534,24 @@ TEST_F(Store, OneCallReleasesNoMoreThanAsked) {
 }
 
 // ---- threads
+
+TEST(Entry, IsCountedByManyThreadsAtOnce) {
+  std::atomic<bool> go{false};
+  const EntryRef shared = entry("shared", 100);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      while (!go) std::this_thread::yield();
+      for (int i = 0; i < 1'000'000; ++i) {
+        const EntryRef mine = shared;
+        ASSERT_EQ(mine->key(), "shared");
+      }
+    });
+  }
+  go = true;
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(shared->payload(), std::string(100, 'x'));
+}
 
 TEST_F(Store, FourThreadsAtOnceKeepEveryInvariant) {
   MemoryStore& store = open(256 << 10, 2);
