@@ -184,3 +184,62 @@ class Call(Coroutine[Any, Any, T], Generic[T]):
     def throw(self, *error: Any) -> Any: ...
     def close(self) -> None: ...
     def __await__(self) -> Any: ...
+
+# The rules of a shared HTTP cache: python/bindings/bind_http.cpp, for tiercel.fastapi alone.
+
+class HttpRequest:
+    bypass: str | None
+    looks: bool
+    unsafe: bool
+    head: bool
+    forced: bool
+    origin: bool
+    credentialed: bool
+    by_cookie_alone: bool
+    key: bytes
+    path: str
+    would_hit: bool
+    tags: list[str] | None
+    unsafe_tags: list[str] | None
+
+class HttpDecision:
+    refusal: str | None
+    bypassed: bool
+    fresh_for: float | None
+    stale_for: float
+    is_public: bool
+    vary: list[str] | None
+    length: int | None
+    def add(self, name: bytes, value: bytes) -> None: ...
+    def encode(self, body: bytes, head: bool) -> bytes: ...
+
+class HttpRules:
+    all_cookies: bool
+    def __init__(
+        self,
+        cache: CacheCore | None,
+        *,
+        credential_headers: Sequence[str],
+        identity_cookies: Sequence[str] | None,
+        mark: bool = True,
+        head: bool = True,
+    ) -> None: ...
+    def find(self, scope: Any) -> Any: ...
+    def answer(self, request: HttpRequest, payload: bytes, word: str = "HIT") -> Any: ...
+
+def http_decide(
+    request: HttpRequest,
+    status: int,
+    headers: Any,
+    *,
+    given: bool,
+    lifetime: float | None,
+    stale: float = 0.0,
+    is_public: bool = False,
+    asks: bool = False,
+    secured: bool = False,
+) -> HttpDecision: ...
+def http_place(
+    request: HttpRequest, decision: HttpDecision, stored: bytes | None, reserved: list[tuple[bytes, int]]
+) -> tuple[bytes, bytes | None, float | None, Any, int] | None: ...
+def http_joined(first: Captured, second: Captured) -> Captured: ...
