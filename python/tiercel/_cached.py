@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiercel import _core
 from tiercel._cached_now import ReadNow
-from tiercel._cached_plan import Planner, first_is_receiver, names_around_decorator, signature_of
+from tiercel._cached_plan import Planner, first_is_receiver, signature_of
 from tiercel._cached_policy import Options, Policy
 from tiercel._cached_read import ReadThrough
 from tiercel._cached_template import Template
@@ -85,7 +85,6 @@ def cached(
             is_method = first_is_receiver(function)
         planner = Planner(
             function, prefix=prefix, key=key, key_builder=key_builder, exclude=names, is_method=is_method,
-            local_names=names_around_decorator(3),
         )  # fmt: skip
         planner.check()
         parameters = planner.signature.parameters

@@ -24,7 +24,7 @@ class Planner:
 
     def __init__(
         self, function: Callable[..., Any], *, prefix: str | None, key: str | None, key_builder: Callable[..., Any] | None,
-        exclude: Iterable[str], is_method: bool, local_names: Mapping[str, Any],
+        exclude: Iterable[str], is_method: bool,
     ) -> None:  # fmt: skip
         self.function = function
         self.name = getattr(function, "__qualname__", repr(function))
@@ -35,7 +35,9 @@ class Planner:
         self.template = None if key is None else Template.parse(key, self.signature.parameters, "key")
         self._annotations = {parameter.name: parameter.annotation for parameter in self.parameters}
         self._annotations["return"] = self.signature.return_annotation
-        self.resolve(local_names)
+        self.resolve()
+        if not self.complete:  # asking a frame for its names keeps their values alive as long as it runs: only where needed
+            self.resolve(names_around_decorator())
 
     @property
     def complete(self) -> bool:
@@ -122,9 +124,11 @@ def first_is_receiver(function: Callable[..., Any]) -> bool:
     return defined_in_class(function) and first in ("self", "cls")
 
 
-def names_around_decorator(depth: int) -> dict[str, Any]:
+def names_around_decorator() -> dict[str, Any]:
     """Local names where the decorator stands, for annotations written as text inside functions."""
-    frame: types.FrameType | None = sys._getframe(depth)
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("tiercel."):
+        frame = frame.f_back
     names: dict[str, Any] = {}
     while frame is not None:
         names = {**frame.f_locals, **names}

@@ -172,7 +172,7 @@ class ModelRedis {
         error(client, auth == command.end() ? "NOAUTH HELLO must be called with the client already authenticated" : "WRONGPASS invalid username-password pair or user is disabled.");
         return true;
       }
-      client.out += "%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$2\r\nid\r\n:" + std::to_string(client.id) + "\r\n";
+      client.out += "%4\r\n$5\r\nproto\r\n:3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$2\r\nid\r\n:" + std::to_string(client.id) + "\r\n";
     } else if (name == "TIME") {
       client.out += "*2\r\n";
       bulk(client, std::to_string(wall() / 1'000'000));

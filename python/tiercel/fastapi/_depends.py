@@ -23,5 +23,4 @@ async def get_cache(connection: HTTPConnection = None) -> Cache:  # type: ignore
     return cache
 
 
-# FastAPI resolves annotations of this module's functions by name, CacheDep is a value: both work with postponed annotations.
 CacheDep = Annotated[Cache, Depends(get_cache)]

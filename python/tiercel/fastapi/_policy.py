@@ -1,7 +1,8 @@
 """Owns: what stands beside a route: CachePolicy, Invalidates, CacheControl. Each is FastAPI's `Depends` over a callable that only
-notes in the scope what the middleware does."""
+notes in the scope what the middleware does.
 
-from __future__ import annotations
+(No `from __future__ import annotations`: FastAPI 0.115 cannot resolve the annotations of callable objects when they are text.)
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta
