@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
@@ -94,6 +95,7 @@ class Cache(_core.CacheCore):
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
         """`FastAPI(lifespan=cache.lifespan)`."""
+        _check_policies(app)
         async with self:
             yield
 
@@ -104,6 +106,7 @@ class Cache(_core.CacheCore):
 
         @asynccontextmanager
         async def both(app: Any) -> AsyncIterator[Any]:
+            _check_policies(app)
             async with self, other(app) as state:
                 yield state
 
@@ -345,6 +348,13 @@ class Cache(_core.CacheCore):
                 self._enabled, self._staleness = True, 1.0
 
         return restore
+
+
+def _check_policies(app: object) -> None:
+    """Policies beside routes that no middleware follows are an error at start-up. Without tiercel.fastapi there are none."""
+    fastapi_part = sys.modules.get("tiercel.fastapi")
+    if fastapi_part is not None:
+        fastapi_part.check_app(app)
 
 
 class RedisCache(Cache):
