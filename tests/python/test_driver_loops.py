@@ -149,9 +149,11 @@ def test_a_blocked_owner_costs_one_budget_and_then_the_loader_runs(cache: Cache,
         assert not await cache.invalidate("key")  # pending: said, not yet done
         assert await cache.get("key") is None
         assert 0.5 < time.monotonic() - began < 5
-        awake.set()
 
-    asyncio.run(here())
+    try:
+        asyncio.run(here())
+    finally:
+        awake.set()
     other.run(asyncio.sleep(0))
     assert other.run(cache.get("cold")) is None  # what ran without a lease is stored nowhere
 
@@ -206,6 +208,27 @@ def test_a_loop_that_ends_with_a_load_in_flight_leaves_nobody_hanging(cache: Cac
     joined = ThreadPoolExecutor(1).submit(lambda: (begun.wait(), other.run(waits()))[1])
     asyncio.run(ends())
     assert joined.result(10) == 9
+
+
+def test_a_load_of_a_loop_closed_without_ceremony_does_not_hold_up_the_next(cache: Cache) -> None:
+    async def hangs() -> None:
+        await asyncio.sleep(60)
+
+    async def begins() -> asyncio.Task[Any]:
+        call = asyncio.create_task(cache.get_or_load("key", hangs))
+        await asyncio.sleep(0.01)
+        return call
+
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # asyncio says of both tasks that they were destroyed while pending
+    call = loop.run_until_complete(begins())
+    loop.close()
+
+    async def here() -> int:
+        return await asyncio.wait_for(cache.get_or_load("key", lambda: 9), 5)
+
+    assert asyncio.run(here()) == 9
+    assert not call.done()
 
 
 def test_many_threads_without_a_loop_share_one_load_in_a_callers_thread(cache: Cache) -> None:
