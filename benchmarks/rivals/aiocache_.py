@@ -29,11 +29,10 @@ async def memory_get() -> AsyncIterator[Get]:
 
 @asynccontextmanager
 async def redis_get(url: str) -> AsyncIterator[Get]:
-    import redis.asyncio
     from aiocache.backends.redis import RedisCache
 
     where = urlsplit(url)
-    cache = RedisCache(redis.asyncio.Redis(host=where.hostname or "127.0.0.1", port=where.port or 6379))
+    cache = RedisCache(endpoint=where.hostname or "127.0.0.1", port=where.port or 6379, pool_max_size=256)
     await cache.set("aiocache", TEXT_300, ttl=300)
 
     async def get(_: str) -> object:

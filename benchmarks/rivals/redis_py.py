@@ -12,7 +12,7 @@ from benchmarks.rivals.adapters import TEXT_300, Get
 
 @asynccontextmanager
 async def redis_get(url: str) -> AsyncIterator[Get]:
-    client = redis.asyncio.Redis.from_url(url)
+    client = redis.asyncio.Redis.from_url(url, max_connections=256)
     await client.set("redis-py", TEXT_300)
 
     async def get(_: str) -> object:
