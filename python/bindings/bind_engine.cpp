@@ -134,6 +134,7 @@ void bind_engine(nb::module_& m) {
       })
       .def("_pause", [](DriverCore& d, int c, bool paused) { d.pause(connection(c), paused); })
       .def("_tick", &DriverCore::tick)
+      .def("_ring", &DriverCore::ring)
       .def("_take_inbox", &DriverCore::take_inbox)
       .def("_cancel_by_id", &DriverCore::cancel_by_id)
       .def("_finish_load", [](DriverCore& d, FlightId flight, const std::string& kind, const nb::bytes& payload, int codec, nb::handle usable_for,

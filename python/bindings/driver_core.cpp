@@ -219,6 +219,16 @@ void DriverCore::tick() {
   raise_interrupt();
 }
 
+// Timers ring early: uvloop counts whole milliseconds from the start of its turn. So it is by its ringing that one is known to be over, not by
+// the time for which it was set: nothing would ever set the next one.
+void DriverCore::ring() {
+  const nb::object loop = nb::steal(PyObject_CallNoArgs(names().get_running_loop));
+  if (!owner.is(loop)) return;
+  timer_.reset();
+  timer_at_ = kNever;
+  tick();
+}
+
 // What every call into the engine is followed by. `direct`: called by the loop itself, so waking tasks and writing at once are allowed,
 // and all that the woken tasks ask leaves in the same write.
 void DriverCore::after(bool direct) {
@@ -277,10 +287,11 @@ void DriverCore::arm_timer() {
     nb::object done = nb::steal(PyObject_CallMethodNoArgs(timer_.ptr(), names().cancel));
     if (!done.is_valid()) PyErr_Clear();
   }
-  if (!tick_callable_.is_valid()) tick_callable_ = nb::steal(PyObject_GetAttrString(self(), "_tick"));
+  if (!ring_callable_.is_valid()) ring_callable_ = nb::steal(PyObject_GetAttrString(self(), "_ring"));
+  if (!ring_callable_.is_valid()) return unraisable(self());
   const double seconds = std::chrono::duration<double>(std::max(*next - at, Duration{0})).count() + 1e-4;
   nb::object delay = nb::steal(PyFloat_FromDouble(seconds));
-  PyObject* arguments[] = {owner.ptr(), delay.ptr(), tick_callable_.ptr()};
+  PyObject* arguments[] = {owner.ptr(), delay.ptr(), ring_callable_.ptr()};
   timer_ = nb::steal(PyObject_VectorcallMethod(names().call_later, arguments, 3, nullptr));
   if (!timer_.is_valid()) return PyErr_Clear();
   timer_at_ = *next;
@@ -315,6 +326,7 @@ int DriverCore::traverse(visitproc visit, void* arg) {
   Py_VISIT(owner.ptr());
   Py_VISIT(timer_.ptr());
   Py_VISIT(tick_callable_.ptr());
+  Py_VISIT(ring_callable_.ptr());
   for (const Channel& channel : channels_) Py_VISIT(channel.write.ptr());
   return 0;
 }
@@ -323,6 +335,7 @@ void DriverCore::clear() {
   owner = nb::none();
   timer_.reset();
   tick_callable_.reset();
+  ring_callable_.reset();
   channels_ = {};
   failures_.clear();
   for (Waiter* waiter : std::exchange(inbox_, {})) {

@@ -34,6 +34,7 @@ class DriverCore {
   void closed(Connection connection, const Error& why);
   void pause(Connection connection, bool paused);
   void tick();                 // due timers, output, the next timer
+  void ring();                 // the same, by the timer
   void set_owner(nb::object loop);
   void connect();
   void disconnect();
@@ -71,7 +72,7 @@ class DriverCore {
   std::deque<Waiter*> inbox_;                          // strong references
   std::unordered_map<FlightId, nb::object> failures_;
   std::array<Channel, 2> channels_;
-  nb::object timer_, tick_callable_;
+  nb::object timer_, tick_callable_, ring_callable_;
   Timestamp timer_at_ = kNever;
   mutable PyObject* self_ = nullptr;
   PyObject* interrupt_ = nullptr;   // a KeyboardInterrupt or SystemExit that a woken task raised
