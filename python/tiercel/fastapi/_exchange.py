@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tiercel import _core
 from tiercel.fastapi._note import Note
 from tiercel.fastapi._policy import NO_RESPONSE
+from tiercel.fastapi._routes import NOT_FOUND
 from tiercel.fastapi._store import store_response
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class Exchange:
         )  # fmt: skip
         self._advise()
         if decision.refusal is not None:
-            return "BYPASS" if decision.bypassed or facts.asks else "MISS"
+            return "BYPASS" if decision.bypassed or (facts.asks and facts.asks != NOT_FOUND) else "MISS"
         identity = self.middleware.identity_cookies
         if identity is not None and facts.cookies - identity:
             return "BYPASS"
