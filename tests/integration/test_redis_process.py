@@ -140,6 +140,30 @@ asyncio.run(main())
 """, redis_server) == "1 2\n2 4"  # fmt: skip
 
 
+def test_a_fork_between_two_runs_of_a_loop_leaves_the_parents_connection_able_to_hear(redis_server: Server) -> None:
+    """Closing the parent's transport in the child would take the parent's socket out of the epoll set they share."""
+    assert (
+        run(
+            """
+loop = asyncio.new_event_loop()
+loop.run_until_complete(cache.connect())
+own = loop.run_until_complete(cache.client.execute("CLIENT", "ID"))
+def work():
+    asyncio.run(cache.set("key", 2))
+ended(child(work))
+began = time.monotonic()
+print(loop.run_until_complete(cache.get("key", fresh="now")))
+assert loop.run_until_complete(cache.client.execute("CLIENT", "ID")) == own
+assert cache.stats().redis["timeouts"] == 0 and time.monotonic() - began < 2
+loop.run_until_complete(cache.disconnect())
+loop.close()
+""",
+            redis_server,
+        )
+        == "2"
+    )
+
+
 def test_preloaded_workers_as_gunicorn_forks_them(redis_server: Server) -> None:
     """The application is used once before the fork, by a `def` function; each worker then runs a loop of its own."""
     assert run("""
