@@ -143,6 +143,7 @@ PyObject* uncached(const Target& target, PyObject* const* args, Py_ssize_t count
 }
 
 PyObject* refresh(const Target& target, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  if (is_off(target.facts)) return uncached(target, args, count, names);
   if (!ensure_ready(target.facts)) return nullptr;
   nb::object receiver = receiver_to_run(target, args, count, names);
   if (!receiver.is_valid()) return nullptr;

@@ -59,6 +59,10 @@ class Load:
 
 
 class ReadNow(Policy):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._refreshes: set[str] = set()  # keys: one refresh of each at a time
+
     def read_now(self, key: str, args: Arguments, kwargs: Keywords, skip_value: bool = False) -> Any:
         load, tags = Load(self, args, kwargs), self.tags(args, kwargs)
         if not _sync.may_wait():
@@ -74,8 +78,6 @@ class ReadNow(Policy):
         return self._answer(key, outcome, load)
 
     def refresh(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
-        if self.off:
-            return self.function(*args, **kwargs or {})
         return self.read_now(key, args, kwargs, skip_value=True)
 
     def invalidate(self, key: str) -> Invalidation | LeftInvalidation:
@@ -101,7 +103,8 @@ class ReadNow(Policy):
 
     def _stale(self, key: str, value: Any, outcome: _core.Outcome, load: Load, tags: tuple[str, ...]) -> Any:
         """The value past its expiry at once; who is elected refreshes it in a thread of its own."""
-        if outcome.refresh_wanted:
+        if outcome.refresh_wanted and key not in self._refreshes:
+            self._refreshes.add(key)
             refresh = functools.partial(self._refresh_behind, key, load, tags)
             threading.Thread(
                 target=contextvars.copy_context().run, args=(refresh,), name="tiercel-refresh", daemon=True
@@ -115,6 +118,8 @@ class ReadNow(Policy):
             log.exception(
                 "%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key
             )
+        finally:
+            self._refreshes.discard(key)
 
     def _call_and_leave(self, key: str, load: Load, tags: tuple[str, ...], skip_value: bool) -> Any:
         handed: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()

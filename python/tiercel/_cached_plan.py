@@ -36,7 +36,9 @@ class Planner:
         self._annotations = {parameter.name: parameter.annotation for parameter in self.parameters}
         self._annotations["return"] = self.signature.return_annotation
         self.resolve()
-        if not self.complete:  # asking a frame for its names keeps their values alive as long as it runs: only where needed
+        if (
+            not self.complete
+        ):  # asking a frame for its names keeps their values alive as long as it runs: only where needed
             self.resolve(names_around_decorator())
 
     @property

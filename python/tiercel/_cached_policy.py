@@ -121,10 +121,6 @@ class Policy:
             self.cache._forget(key)
             return MISSING
 
-    @property
-    def off(self) -> bool:
-        return self.given_up or not self.cache._enabled
-
     def _payload(self, value: Any) -> bytes:
         unfit = _never_cacheable(value)
         if unfit is not None:

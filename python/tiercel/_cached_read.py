@@ -20,8 +20,6 @@ log = logging.getLogger("tiercel")
 Arguments = tuple[Any, ...]
 Keywords = dict[str, Any] | None
 
-_refreshing: set[asyncio.Task[Any]] = set()  # loops hold their tasks weakly
-
 
 class Load:
     """One call's loader, and what it loaded: the leader answers with the very object."""
@@ -44,6 +42,12 @@ class Load:
 
 
 class ReadThrough(Policy):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._refreshes: dict[
+            str, asyncio.Task[None]
+        ] = {}  # by key: one at a time, held because loops hold tasks weakly
+
     async def read(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
         load, tags = Load(self, args, kwargs), self.tags(args, kwargs)
         outcome = await self.cache._get_or_load(key, load, tags=tags)
@@ -58,8 +62,6 @@ class ReadThrough(Policy):
 
     async def refresh(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
         load = Load(self, args, kwargs)
-        if self.off:
-            return await load.run()
         outcome = await self.cache._get_or_load(key, load, tags=self.tags(args, kwargs), skip_value=True)
         return await self._answer(key, outcome, load)
 
@@ -84,15 +86,22 @@ class ReadThrough(Policy):
 
     async def _stale(self, key: str, value: Any, outcome: _core.Outcome, load: Load, tags: tuple[str, ...]) -> Any:
         """The value past its expiry: at once, or when the refresh has not come within soft_timeout, or has failed."""
-        if not outcome.refresh_wanted:
-            return value
-        refresh = asyncio.get_running_loop().create_task(self._refresh_behind(key, load, tags))
-        _refreshing.add(refresh)
-        refresh.add_done_callback(_refreshing.discard)
-        if self.options.soft_timeout is None:
+        refresh = self._refreshes.get(key)
+        own = refresh is None and outcome.refresh_wanted
+        if own:
+            refresh = asyncio.get_running_loop().create_task(self._refresh_behind(key, load, tags))
+            self._refreshes[key] = refresh
+            refresh.add_done_callback(lambda _: self._refreshes.pop(key, None))
+        if self.options.soft_timeout is None or refresh is None or refresh.get_loop() is not asyncio.get_running_loop():
             return value
         await asyncio.wait([refresh], timeout=self.options.soft_timeout)
-        return load.value if load.value is not MISSING else value
+        if own and load.value is not MISSING:
+            return load.value
+        return self._fresh(key, value)
+
+    def _fresh(self, key: str, otherwise: Any) -> Any:
+        found = self.cache._find(key)
+        return otherwise if found is None or found[0] != self.codec.id else self.codec.decode(found[1])
 
     async def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:

@@ -104,3 +104,4 @@ class Load:
             finish(self.flight, "answer_only", self.loaded.payload, self.loaded.codec)
         else:
             finish(self.flight, *self.loaded)
+        self.failure = None  # its traceback leads back here
