@@ -40,7 +40,8 @@ async def summarise_country(country: str) -> CountryOut | None:
 
 async def create_city(new: CityNew) -> CityOut:
     async with database.session() as session:
-        row = City(id=await session.scalar(select(func.max(City.id))) + 1, **new.model_dump())
+        largest = await session.scalar(select(func.max(City.id))) or 0
+        row = City(id=largest + 1, **new.model_dump())
         session.add(row)
         await session.commit()
     return await _changed(row)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
-from fastapi_swagger import patch_fastapi
+from fastapi_swagger import patch_fastapi  # type: ignore[import-untyped]
 
 from tiercel.fastapi import ResponseCacheMiddleware, cache_router
 
