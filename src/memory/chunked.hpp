@@ -16,7 +16,7 @@ class Chunked {
   T& operator[](std::size_t at) { return (*chunks_[at / kChunk])[at % kChunk]; }
   const T& operator[](std::size_t at) const { return (*chunks_[at / kChunk])[at % kChunk]; }
 
-  std::size_t size() const { return chunks_.size() * kChunk; }   // a multiple of the chunk
+  std::size_t size() const { return chunks_.size() * kChunk; }  // a multiple of the chunk
   std::size_t bytes() const {
     return chunks_.size() * allocated_bytes(sizeof(Chunk)) + allocated_bytes(chunks_.capacity() * sizeof(void*));
   }

@@ -85,7 +85,7 @@ std::optional<NodeId> Deadlines::next_due(Timestamp now, std::size_t& work) {
   while (work > 0) {
     const auto turn = next_turn();
     if (!turn || turn->tick > now_tick) {
-      at_ = now_tick;   // no slot begins before it, so every node stays where it would be put again
+      at_ = now_tick;  // no slot begins before it, so every node stays where it would be put again
       return std::nullopt;
     }
     at_ = turn->tick;

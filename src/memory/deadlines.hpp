@@ -33,16 +33,20 @@ class Deadlines {
 
  private:
   static constexpr unsigned kBits = 6, kSlots = 1u << kBits, kWheels = 6;
-  static constexpr std::uint32_t kNowhere = ~0u, kFirst = 1u << 31;   // in due_before: not in; the first of the slot in the low bits
+  static constexpr std::uint32_t kNowhere = ~0u,
+                                 kFirst = 1u << 31;  // in due_before: not in; the first of the slot in the low bits
   using Tick = std::uint64_t;
 
-  struct Turn { unsigned slot; Tick tick; };                          // a slot over all wheels, and when its time comes
+  struct Turn {
+    unsigned slot;
+    Tick tick;
+  };  // a slot over all wheels, and when its time comes
   std::optional<Turn> next_turn() const;
   void link(NodeId id, Tick due);
   NodeId& first(unsigned slot) { return slots_[slot]; }
 
   Nodes& nodes_;
-  Tick at_ = 0;                                    // everything before was handed out
+  Tick at_ = 0;  // everything before was handed out
   std::size_t held_ = 0;
   std::array<std::uint64_t, kWheels> occupied_{};  // bit s: slot s of the wheel is not empty
   std::array<NodeId, kWheels * kSlots> slots_;

@@ -55,14 +55,23 @@ std::uint32_t saturated(Duration cost) {
 
 }  // namespace
 
-Entry::Entry(const EntryFacts& facts, std::size_t key_bytes, std::size_t payload_at, std::size_t payload_bytes, std::uint8_t parts)
-    : generation_(facts.generation), as_of_(facts.as_of), usable_until_(facts.usable_until), stamp_(facts.stamp),
-      load_cost_us_(saturated(facts.load_cost)), payload_bytes_(static_cast<std::uint32_t>(payload_bytes)),
-      payload_at_(static_cast<std::uint32_t>(payload_at)), key_bytes_(static_cast<std::uint16_t>(key_bytes)), parts_(parts),
+Entry::Entry(const EntryFacts& facts, std::size_t key_bytes, std::size_t payload_at, std::size_t payload_bytes,
+             std::uint8_t parts)
+    : generation_(facts.generation),
+      as_of_(facts.as_of),
+      usable_until_(facts.usable_until),
+      stamp_(facts.stamp),
+      load_cost_us_(saturated(facts.load_cost)),
+      payload_bytes_(static_cast<std::uint32_t>(payload_bytes)),
+      payload_at_(static_cast<std::uint32_t>(payload_at)),
+      key_bytes_(static_cast<std::uint16_t>(key_bytes)),
+      parts_(parts),
       codec_(facts.codec) {}
 
-EntryRef Entry::make(std::string_view key, const EntryFacts& facts, std::span<const TagStamp> tags, std::string_view payload) {
-  TIERCEL_REQUIRE(key.size() <= std::numeric_limits<std::uint16_t>::max() && tags.size() <= std::numeric_limits<std::uint16_t>::max());
+EntryRef Entry::make(std::string_view key, const EntryFacts& facts, std::span<const TagStamp> tags,
+                     std::string_view payload) {
+  TIERCEL_REQUIRE(key.size() <= std::numeric_limits<std::uint16_t>::max() &&
+                  tags.size() <= std::numeric_limits<std::uint16_t>::max());
   std::uint8_t parts = 0;
   std::size_t before_payload = key.size() + tags_bytes(tags);
   if (facts.has_version) parts |= kVersion, before_payload += sizeof facts.version;
@@ -101,7 +110,15 @@ Timestamp Entry::fresh_until() const {
 }
 
 EntryFacts Entry::facts() const {
-  EntryFacts facts{stamp_, 0, fresh_until(), usable_until_, as_of_, generation_, Duration{load_cost_us_}, codec_, (parts_ & kVersion) != 0};
+  EntryFacts facts{stamp_,
+                   0,
+                   fresh_until(),
+                   usable_until_,
+                   as_of_,
+                   generation_,
+                   Duration{load_cost_us_},
+                   codec_,
+                   (parts_ & kVersion) != 0};
   if (const char* at = part(kVersion); facts.has_version) facts.version = get<std::uint64_t>(at);
   return facts;
 }

@@ -25,9 +25,9 @@ struct EntryFacts {
   std::uint64_t version = 0;
   Timestamp fresh_until = kNever;
   Timestamp usable_until = kNever;
-  Timestamp as_of{};              // from here on the entry could have missed a change
-  std::uint32_t generation = 0;   // of the session that tracks it; 0: tracked by nobody
-  Duration load_cost{0};          // kept saturated at 2^32 - 1 us, as at rest
+  Timestamp as_of{};  // from here on the entry could have missed a change
+  std::uint32_t generation = 0;  // of the session that tracks it; 0: tracked by nobody
+  Duration load_cost{0};  // kept saturated at 2^32 - 1 us, as at rest
   CodecId codec = CodecId::raw;
   bool has_version = false;
 };
@@ -40,17 +40,24 @@ inline void retain(const Entry* entry) noexcept;
 class EntryRef {
  public:
   EntryRef() = default;
-  explicit EntryRef(const Entry* adopted) : entry_(adopted) {}   // takes over one reference
-  EntryRef(const EntryRef& other) : entry_(other.entry_) { if (entry_) retain(entry_); }
+  explicit EntryRef(const Entry* adopted) : entry_(adopted) {}  // takes over one reference
+  EntryRef(const EntryRef& other) : entry_(other.entry_) {
+    if (entry_) retain(entry_);
+  }
   EntryRef(EntryRef&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
-  EntryRef& operator=(EntryRef other) noexcept { std::swap(entry_, other.entry_); return *this; }
-  ~EntryRef() { if (entry_) release(entry_); }
+  EntryRef& operator=(EntryRef other) noexcept {
+    std::swap(entry_, other.entry_);
+    return *this;
+  }
+  ~EntryRef() {
+    if (entry_) release(entry_);
+  }
 
   explicit operator bool() const { return entry_ != nullptr; }
   const Entry* operator->() const { return entry_; }
   const Entry& operator*() const { return *entry_; }
   const Entry* get() const { return entry_; }
-  const Entry* detach() noexcept { return std::exchange(entry_, nullptr); }   // hands its one reference to the caller
+  const Entry* detach() noexcept { return std::exchange(entry_, nullptr); }  // hands its one reference to the caller
 
  private:
   const Entry* entry_ = nullptr;
@@ -59,12 +66,13 @@ class EntryRef {
 class Entry {
  public:
   // Requires a key of at most 65,535 bytes, tags within the limits of records, and less than 4 GiB in all.
-  static EntryRef make(std::string_view key, const EntryFacts& facts, std::span<const TagStamp> tags, std::string_view payload);
+  static EntryRef make(std::string_view key, const EntryFacts& facts, std::span<const TagStamp> tags,
+                       std::string_view payload);
 
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
 
-  EntryFacts facts() const;                // put together on the way; single facts below are cheaper
+  EntryFacts facts() const;  // put together on the way; single facts below are cheaper
   const Stamp& stamp() const { return stamp_; }
   Timestamp usable_until() const { return usable_until_; }
   Timestamp fresh_until() const;
@@ -75,8 +83,8 @@ class Entry {
   std::string_view key() const { return {tail(), key_bytes_}; }
   std::string_view payload() const { return {tail() + payload_at_, payload_bytes_}; }
   std::size_t tags_count() const;
-  std::vector<TagStamp> tags() const;      // decoded; only looked at when a tag has changed
-  std::size_t bytes() const { return allocated_bytes(requested_bytes()); }   // of the whole allocation, as accounted
+  std::vector<TagStamp> tags() const;  // decoded; only looked at when a tag has changed
+  std::size_t bytes() const { return allocated_bytes(requested_bytes()); }  // of the whole allocation, as accounted
 
   // The tag epoch in which this entry's tags were last found current. The only thing of an entry that changes.
   mutable std::atomic<std::uint64_t> tags_current_at{0};
@@ -86,9 +94,10 @@ class Entry {
   friend void retain(const Entry* entry) noexcept;
   enum Part : std::uint8_t { kVersion = 1, kFreshUntil = 2, kTags = 4 };
 
-  Entry(const EntryFacts& facts, std::size_t key_bytes, std::size_t payload_at, std::size_t payload_bytes, std::uint8_t parts);
+  Entry(const EntryFacts& facts, std::size_t key_bytes, std::size_t payload_at, std::size_t payload_bytes,
+        std::uint8_t parts);
   const char* tail() const { return reinterpret_cast<const char*>(this + 1); }
-  const char* part(Part wanted) const;     // where an optional part begins
+  const char* part(Part wanted) const;  // where an optional part begins
   std::size_t requested_bytes() const { return sizeof(Entry) + payload_at_ + payload_bytes_; }
   void destroy() const noexcept;
 
@@ -98,7 +107,7 @@ class Entry {
   Stamp stamp_;
   std::uint32_t load_cost_us_;
   std::uint32_t payload_bytes_;
-  std::uint32_t payload_at_;               // in the tail
+  std::uint32_t payload_at_;  // in the tail
   std::uint16_t key_bytes_;
   std::uint8_t parts_;
   CodecId codec_;

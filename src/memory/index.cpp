@@ -4,7 +4,7 @@ namespace tiercel {
 
 void Index::insert(NodeId id) {
   ++entries_;
-  if (entries_ * 4 > buckets_count_ * 3) add_bucket();   // three entries to four buckets: 1.4 nodes looked at per hit
+  if (entries_ * 4 > buckets_count_ * 3) add_bucket();  // three entries to four buckets: 1.4 nodes looked at per hit
   Node& node = nodes_[id];
   NodeId& first = heads_[bucket_of(node.hash)];
   node.chain = first;
@@ -51,7 +51,8 @@ bool Index::valid() const {
   for (std::size_t bucket = 0; bucket < buckets_count_; ++bucket) {
     for (NodeId id = heads_[bucket]; id != kNoNode; id = nodes_[id].chain) {
       const Node& node = nodes_[id];
-      if (node.entry == nullptr || bucket_of(node.hash) != bucket || find(node.hash, node.entry->key()) != id) return false;
+      if (node.entry == nullptr || bucket_of(node.hash) != bucket || find(node.hash, node.entry->key()) != id)
+        return false;
       if (++seen > entries_) return false;
     }
   }

@@ -22,8 +22,8 @@ class Index {
     }
     return kNoNode;
   }
-  void insert(NodeId id);                // requires that its key is not in
-  void erase(NodeId id);                 // requires that it is in
+  void insert(NodeId id);  // requires that its key is not in
+  void erase(NodeId id);  // requires that it is in
   std::size_t size() const { return entries_; }
   std::size_t buckets_count() const { return buckets_count_; }
   std::size_t bytes() const { return heads_.bytes(); }

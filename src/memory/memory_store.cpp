@@ -12,8 +12,8 @@ namespace tiercel {
 namespace {
 
 constexpr std::size_t kShardBytesMin = 16u << 20, kShardBytesMax = std::size_t{1} << 30;
-constexpr unsigned kShardsUsual = 16;     // more only where a shard would be larger than a 30-bit node number can count
-constexpr NodeId kSlice = 256;            // nodes looked at under one lock, by what looks at all
+constexpr unsigned kShardsUsual = 16;  // more only where a shard would be larger than a 30-bit node number can count
+constexpr NodeId kSlice = 256;  // nodes looked at under one lock, by what looks at all
 
 unsigned shards_for(std::size_t bytes_max) {
   const std::size_t fitting = std::clamp<std::size_t>(bytes_max / kShardBytesMin, 1, kShardsUsual);
@@ -25,7 +25,7 @@ unsigned shards_for(std::size_t bytes_max) {
 // On cache lines of its own, so that one shard's lock does not slow another's.
 struct alignas(64) MemoryStore::Guarded {
   mutable std::mutex lock;
-  std::optional<Shard> shard;   // always there; built in place because it is neither copied nor moved
+  std::optional<Shard> shard;  // always there; built in place because it is neither copied nor moved
 };
 
 MemoryStore::MemoryStore(const MemoryOptions& options) : bytes_max_(options.bytes_max), seed_(options.seed) {

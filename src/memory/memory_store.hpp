@@ -21,14 +21,14 @@
 namespace tiercel {
 
 struct MemoryOptions {
-  std::size_t bytes_max = 64u << 20;   // keys, values and overhead, exactly accounted; never exceeded by more than 1 %
-  unsigned shards = 0;                 // 0: chosen; else a power of two
-  std::uint64_t seed = 0;              // of the hash: from the dice, so that nobody outside can choose keys that collide
+  std::size_t bytes_max = 64u << 20;  // keys, values and overhead, exactly accounted; never exceeded by more than 1 %
+  unsigned shards = 0;  // 0: chosen; else a power of two
+  std::uint64_t seed = 0;  // of the hash: from the dice, so that nobody outside can choose keys that collide
 };
 
 struct MemoryUsage {
   std::size_t bytes = 0, bytes_max = 0, entries = 0;
-  std::uint64_t evicted = 0, expired = 0, refused = 0;   // refused: larger than a shard's budget
+  std::uint64_t evicted = 0, expired = 0, refused = 0;  // refused: larger than a shard's budget
 };
 
 class MemoryStore {
@@ -59,7 +59,10 @@ class MemoryStore {
 
  private:
   struct Guarded;
-  struct Place { Guarded& shard; std::uint32_t hash; };
+  struct Place {
+    Guarded& shard;
+    std::uint32_t hash;
+  };
   Place place(std::string_view key) const;
 
   std::unique_ptr<Guarded[]> shards_;

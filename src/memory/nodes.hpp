@@ -12,16 +12,16 @@
 namespace tiercel {
 
 using NodeId = std::uint32_t;
-inline constexpr NodeId kNoNode = (1u << 30) - 1;   // numbers have 30 bits
+inline constexpr NodeId kNoNode = (1u << 30) - 1;  // numbers have 30 bits
 
 enum class Segment : std::uint32_t { window, probation, guarded };
 
 struct Node {
-  const Entry* entry;                   // owns one reference; nullptr: the node is free
+  const Entry* entry;  // owns one reference; nullptr: the node is free
   std::uint32_t hash;
-  NodeId chain;                         // next in the index' bucket, or in the free list
-  NodeId older;                         // policy: towards the victim
-  std::uint32_t newer : 30;             // policy: away from it
+  NodeId chain;  // next in the index' bucket, or in the free list
+  NodeId older;  // policy: towards the victim
+  std::uint32_t newer : 30;  // policy: away from it
   std::uint32_t segment : 2;
   std::uint32_t due_before, due_after;  // wheel: neighbours in a slot (deadlines.hpp)
 };
@@ -43,7 +43,7 @@ class Nodes {
     nodes_[id].chain = free_;
     free_ = id;
   }
-  NodeId end() const { return static_cast<NodeId>(nodes_.size()); }   // numbers in use are below this
+  NodeId end() const { return static_cast<NodeId>(nodes_.size()); }  // numbers in use are below this
   std::size_t bytes() const { return nodes_.bytes(); }
   void clear() {
     nodes_.clear();
@@ -55,7 +55,7 @@ class Nodes {
     const NodeId first = end();
     nodes_.grow();
     TIERCEL_REQUIRE(end() < kNoNode);
-    for (NodeId id = end(); id-- > first;) give_back(id);   // so that the lowest is taken first
+    for (NodeId id = end(); id-- > first;) give_back(id);  // so that the lowest is taken first
   }
 
   Chunked<Node, 32> nodes_;

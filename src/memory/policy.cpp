@@ -11,13 +11,18 @@ constexpr double kStep = 0.0625, kStepDecay = 0.98, kRestart = 0.05;   // climbi
 constexpr unsigned kTransfersMax = 1000;                               // entries moved by one settle()
 constexpr unsigned kWarm = 6;                                          // from this frequency on, chance may admit
 
-std::size_t share(double part, std::size_t whole) { return static_cast<std::size_t>(part * static_cast<double>(whole)); }
+std::size_t share(double part, std::size_t whole) {
+  return static_cast<std::size_t>(part * static_cast<double>(whole));
+}
 
 }  // namespace
 
 Policy::Policy(Nodes& nodes, std::size_t bytes_max)
-    : nodes_(nodes), bytes_max_(bytes_max), window_max_(share(kWindowShare, bytes_max)),
-      guarded_max_(share(kGuardedShare, bytes_max - window_max_)), step_(kStep * static_cast<double>(bytes_max)) {}
+    : nodes_(nodes),
+      bytes_max_(bytes_max),
+      window_max_(share(kWindowShare, bytes_max)),
+      guarded_max_(share(kGuardedShare, bytes_max - window_max_)),
+      step_(kStep * static_cast<double>(bytes_max)) {}
 
 // ---- what happens to entries
 
@@ -84,7 +89,7 @@ NodeId Policy::victim(std::size_t excess) {
 // window may be large, and is to be priced by what it keeps from others, not by what is missing at the moment.
 bool Policy::admits(NodeId candidate, std::size_t excess) {
   const unsigned worth = sketch_.frequency(nodes_[candidate].hash);
-  chance_ ^= chance_ << 13, chance_ ^= chance_ >> 17, chance_ ^= chance_ << 5;   // xorshift32 (Marsaglia, 2003)
+  chance_ ^= chance_ << 13, chance_ ^= chance_ >> 17, chance_ ^= chance_ << 5;  // xorshift32 (Marsaglia, 2003)
   const bool lucky = worth >= kWarm && chance_ % 128 == 0;
   std::size_t freed = 0, victims = 0, price = 0;
   for (const Segment segment : {Segment::probation, Segment::guarded}) {
@@ -93,13 +98,13 @@ bool Policy::admits(NodeId candidate, std::size_t excess) {
       if (price >= worth) return false;
       if (freed < excess) ++victims;
       freed += weight(id);
-      if (freed >= weight(candidate)) {
+      if (freed + weight(id) / 2 >= weight(candidate)) {  // to the nearest victim: 9 % larger is not twice as dear
         condemned_ = victims;
         return true;
       }
     }
   }
-  return false;   // all together would not do
+  return false;  // all together would not do
 }
 
 // ---- upkeep
@@ -229,8 +234,8 @@ bool Policy::valid(std::size_t entries, std::size_t entry_bytes) const {
     if (lists_[segment].newest != older || lists_[segment].bytes != bytes) return false;
     seen_bytes += bytes;
   }
-  return seen == entries && seen_bytes == entry_bytes && entries_ == entries && window_max_ + guarded_max_ <= bytes_max_ &&
-         list(Segment::guarded).bytes <= guarded_max_;
+  return seen == entries && seen_bytes == entry_bytes && entries_ == entries &&
+         window_max_ + guarded_max_ <= bytes_max_ && list(Segment::guarded).bytes <= guarded_max_;
 }
 
 }  // namespace tiercel

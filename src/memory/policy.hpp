@@ -36,9 +36,9 @@ class Policy {
  public:
   Policy(Nodes& nodes, std::size_t bytes_max);
 
-  void added(NodeId id);                                // a new entry
-  void used(NodeId id);                                 // a hit
-  void replaced(NodeId id, std::size_t bytes_before);   // another entry under the same key; counts as a use
+  void added(NodeId id);  // a new entry
+  void used(NodeId id);  // a hit
+  void replaced(NodeId id, std::size_t bytes_before);  // another entry under the same key; counts as a use
   void removed(NodeId id);
   // Who is to go, when `excess` bytes are to be freed; the caller removes it, then asks again while there is excess.
   // Requires that somebody is in.
@@ -53,7 +53,10 @@ class Policy {
   bool valid(std::size_t entries, std::size_t entry_bytes) const;
 
  private:
-  struct List { NodeId oldest = kNoNode, newest = kNoNode; std::size_t bytes = 0; };
+  struct List {
+    NodeId oldest = kNoNode, newest = kNoNode;
+    std::size_t bytes = 0;
+  };
 
   List& list(Segment segment) { return lists_[static_cast<unsigned>(segment)]; }
   const List& list(Segment segment) const { return lists_[static_cast<unsigned>(segment)]; }
@@ -75,9 +78,9 @@ class Policy {
   Sketch sketch_;
   std::array<List, 3> lists_;
   const std::size_t bytes_max_;
-  std::size_t entries_ = 0, condemned_ = 0;             // condemned: victims of an admitted candidate still to go
+  std::size_t entries_ = 0, condemned_ = 0;  // condemned: victims of an admitted candidate still to go
   std::size_t window_max_, guarded_max_;
-  std::size_t hits_ = 0, misses_ = 0, evictions_ = 0;   // of the present sample
+  std::size_t hits_ = 0, misses_ = 0, evictions_ = 0;  // of the present sample
   double hit_ratio_before_ = 0, step_, adjustment_ = 0;
   std::uint32_t chance_ = 0x9e3779b9;
 };

@@ -13,7 +13,8 @@ void Departed::add(const Entry* entry) {
   else more_.emplace_back(entry);
 }
 
-Shard::Shard(std::size_t bytes_max) : bytes_max_(bytes_max), index_(nodes_), policy_(nodes_, bytes_max), deadlines_(nodes_) {}
+Shard::Shard(std::size_t bytes_max)
+    : bytes_max_(bytes_max), index_(nodes_), policy_(nodes_, bytes_max), deadlines_(nodes_) {}
 
 Shard::~Shard() {
   Departed departed;
@@ -97,7 +98,8 @@ bool Shard::erase(std::uint32_t hash, std::string_view key, Departed& departed) 
   return true;
 }
 
-std::size_t Shard::erase_if(NodeId begin, NodeId count, const std::function<bool(const Entry&)>& doomed, Departed& departed) {
+std::size_t Shard::erase_if(NodeId begin, NodeId count, const std::function<bool(const Entry&)>& doomed,
+                            Departed& departed) {
   std::size_t erased = 0;
   for (NodeId id = begin; id < std::min(begin + count, nodes_.end()); ++id) {
     if (nodes_[id].entry == nullptr || !doomed(*nodes_[id].entry)) continue;

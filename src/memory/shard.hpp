@@ -23,7 +23,7 @@ class Departed {
   Departed(const Departed&) = delete;
   Departed& operator=(const Departed&) = delete;
   ~Departed();
-  void add(const Entry* entry);   // takes over the reference
+  void add(const Entry* entry);  // takes over the reference
 
  private:
   std::array<const Entry*, 16> first_;

@@ -18,19 +18,22 @@ class Sketch {
   void count(std::uint32_t hash);
   // Makes room for what so many entries need.
   void fit(std::size_t entries);
-  std::size_t sample() const { return fits_ * 10; }   // accesses between two halvings
+  std::size_t sample() const { return fits_ * 10; }  // accesses between two halvings
   std::size_t bytes() const { return allocated_bytes(words_.capacity() * sizeof(std::uint64_t)); }
   void clear();
 
  private:
-  static constexpr std::size_t kBlock = 8;   // words of 16 counters
+  static constexpr std::size_t kBlock = 8;  // words of 16 counters
   static constexpr std::size_t kEntriesPerWord = 1;
 
-  struct Place { std::size_t word; unsigned shift; };
+  struct Place {
+    std::size_t word;
+    unsigned shift;
+  };
   Place place(std::uint32_t hash, std::uint32_t mixed, unsigned row) const;
   void halve();
 
-  std::vector<std::uint64_t> words_;         // a power of two, at least one block
+  std::vector<std::uint64_t> words_;  // a power of two, at least one block
   std::size_t fits_ = 0, counted_ = 0;
 };
 

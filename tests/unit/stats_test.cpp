@@ -25,7 +25,7 @@ TEST(Histogram, QuantilesAreWithinTheStatedError) {
   std::vector<std::int64_t> all;
   double sum = 0;
   for (int i = 0; i < 100'000; ++i) {
-    const auto us = static_cast<std::int64_t>(std::exp(dice.unit() * 20));   // 1 us to 8 minutes, evenly over the powers
+    const auto us = static_cast<std::int64_t>(std::exp(dice.unit() * 20));  // 1 us to 8 minutes, evenly over the powers
     all.push_back(us);
     sum += static_cast<double>(us);
     histogram.record(Duration{us});
@@ -45,7 +45,7 @@ TEST(Histogram, EveryDurationAloneIsWithinTheStatedError) {
   for (std::int64_t us = 0; us < std::int64_t{1} << 36; us = us * 21 / 20 + 1) {
     Histogram histogram;
     histogram.record(Duration{us});
-    histogram.record(Duration{us * 2 + 2});   // so that the longest recorded does not give the answer away
+    histogram.record(Duration{us * 2 + 2});  // so that the longest recorded does not give the answer away
     const double said = histogram.quantile_us(0.5);
     EXPECT_GE(said, static_cast<double>(us));
     EXPECT_LE(said, static_cast<double>(us) * (1 + Histogram::kErrorMax));
@@ -75,7 +75,7 @@ TEST(Histogram, LosesNothingWhenManyThreadsRecord) {
   std::vector<std::thread> threads;
   for (int t = 1; t <= 4; ++t) {
     threads.emplace_back([&, t] {
-      while (!go) std::this_thread::yield();   // so that they do not run one after the other
+      while (!go) std::this_thread::yield();  // so that they do not run one after the other
       for (int i = 0; i < 100'000; ++i) {
         histogram.record(Duration{t % 2 == 0 ? 10 : 20});
         counters.hits.add();
