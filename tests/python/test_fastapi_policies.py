@@ -9,6 +9,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Response
 from fastapi.security import HTTPBearer
 from starlette.responses import JSONResponse
+
 from support.asgi import ask
 from tiercel import Cache, ConfigurationError, Tag
 from tiercel import cache as module_level_cache
@@ -92,7 +93,11 @@ async def test_tags_are_filled_as_the_endpoints_types_read_the_path() -> None:
     for path in ("/products/42", "/products/042", "/products/43"):
         assert await products.twice(path) == ["MISS", "HIT"]
     await products.cache.invalidate(tags=["product:42"])
-    assert [await products.get(path) for path in ("/products/42", "/products/042", "/products/43")] == ["MISS", "MISS", "HIT"]
+    assert [await products.get(path) for path in ("/products/42", "/products/042", "/products/43")] == [
+        "MISS",
+        "MISS",
+        "HIT",
+    ]
     await products.cache.invalidate(tags=["products"])
     assert await products.get("/products/43") == "MISS"
 
@@ -124,7 +129,11 @@ async def test_invalidates_drops_what_carries_its_tags() -> None:
     for path in ("/products/42", "/related/42", "/products/43"):
         await products.get(path)
     await ask(products.app, "/orders/042", "POST")
-    assert [await products.get(path) for path in ("/products/42", "/related/42", "/products/43")] == ["MISS", "MISS", "HIT"]
+    assert [await products.get(path) for path in ("/products/42", "/related/42", "/products/43")] == [
+        "MISS",
+        "MISS",
+        "HIT",
+    ]
     await ask(products.app, "/orders/x", "POST")
     assert await products.get("/products/42") == "HIT"
 
@@ -316,7 +325,10 @@ async def test_the_server_is_told_that_the_start_up_failed() -> None:
 async def test_a_start_up_without_faults_passes() -> None:
     app = faulty(CachePolicy(expire=60, tags=["product:{id}"]))
     app.add_middleware(ResponseCacheMiddleware, cache=Cache("memory://"))
-    assert [message["type"] for message in await start_up(app)] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert [message["type"] for message in await start_up(app)] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
 
 
 async def test_a_prefix_with_a_parameter_counts_as_path() -> None:
@@ -445,12 +457,16 @@ async def test_purge_and_keys_are_there_only_for_an_admin() -> None:
             raise HTTPException(403)
 
     app = with_router(cache, admin=Depends(admin))
-    assert (await ask(app, "/cache/purge", "POST", [("content-type", "application/json")], body=b'{"tags": ["t"]}')).status == 403
+    assert (
+        await ask(app, "/cache/purge", "POST", [("content-type", "application/json")], body=b'{"tags": ["t"]}')
+    ).status == 403
     answer = await ask(app, "/cache/purge", "POST", [("content-type", "application/json"), ("x-admin", "yes")],
                        body=b'{"tags": ["t"], "pattern": "b:*"}')  # fmt: skip
     assert (answer.status, json.loads(answer.body)) == (200, {"confirmed": True, "matching": 1})
     assert await cache.get("a") is None and await cache.get("b:1") is None
-    assert (await ask(app, "/cache/keys", headers=[("x-admin", "yes")])).status == 501  # memory:// does not list its keys
+    assert (
+        await ask(app, "/cache/keys", headers=[("x-admin", "yes")])
+    ).status == 501  # memory:// does not list its keys
 
 
 def test_admin_is_a_dependency() -> None:

@@ -15,6 +15,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+
 from support.serving import serving
 from tiercel import Cache
 from tiercel.fastapi import CachePolicy, ResponseCacheMiddleware
@@ -239,15 +240,19 @@ def test_raw_requests_that_disagree_with_themselves_are_not_stored(site: tuple[S
 def test_two_processes_share_what_is_stored_and_what_is_dropped(redis_server: Any) -> None:
     one, two = Site(redis_server.url()), Site(redis_server.url())
     two.numbers = one.numbers
-    with serving(one.app) as first, serving(two.app) as second:
-        with httpx.Client(base_url=first) as here, httpx.Client(base_url=second, headers={"host": here.base_url.netloc.decode()}) as there:
-            assert here.get("/numbers/1").headers["x-cache"] == "MISS"
-            assert there.get("/numbers/1").headers["x-cache"] == "HIT"
-            there.put("/numbers/1", params={"value": 7}).raise_for_status()
-            for client in (there, here):
-                assert client.get("/numbers/1").json() == 7
-            assert words(here, "/binary") == ["MISS", "HIT"]
-            assert there.get("/binary").content == BINARY
+    with (
+        serving(one.app) as first,
+        serving(two.app) as second,
+        httpx.Client(base_url=first) as here,
+        httpx.Client(base_url=second, headers={"host": here.base_url.netloc.decode()}) as there,
+    ):
+        assert here.get("/numbers/1").headers["x-cache"] == "MISS"
+        assert there.get("/numbers/1").headers["x-cache"] == "HIT"
+        there.put("/numbers/1", params={"value": 7}).raise_for_status()
+        for client in (there, here):
+            assert client.get("/numbers/1").json() == 7
+        assert words(here, "/binary") == ["MISS", "HIT"]
+        assert there.get("/binary").content == BINARY
 
 
 def test_a_hit_that_comes_from_redis_every_time(redis_server: Any) -> None:

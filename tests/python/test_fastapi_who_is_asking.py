@@ -7,6 +7,7 @@ Each shape answers with who asked. It is tried twice: as the middleware comes, a
 look at the route's dependencies stands between the callers.
 """
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable
@@ -28,12 +29,13 @@ from fastapi.security import (
     SecurityScopes,
 )
 from pydantic import BaseModel
-from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.authentication import AuthCredentials, SimpleUser
+from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+
 from support.asgi import ask
 from tiercel import Cache
 from tiercel.fastapi import CREDENTIAL_HEADERS, CacheControl, CacheDep, CachePolicy, ResponseCacheMiddleware
@@ -515,6 +517,33 @@ async def test_what_cannot_tell_callers_apart_is_cached() -> None:
     assert (first.x_cache, second.x_cache, first.body) == ("MISS", "HIT", second.body)
 
 
+async def test_each_inclusion_of_a_router_is_judged_by_itself() -> None:
+    app = FastAPI()
+    included_twice_once_guarded(app)
+    wrapped = ResponseCacheMiddleware(app, cache=Cache("memory://"))
+    await ask(wrapped, "/me", headers=[("x-shop-key", "alice")])
+    assert [(await ask(wrapped, "/open/me")).x_cache for _ in range(2)] == ["MISS", "HIT"]
+    assert (await ask(wrapped, "/me", headers=[("x-shop-key", "alice")])).x_cache == "BYPASS"
+
+
+async def test_a_route_whose_application_is_hidden_counts_as_one_that_asks() -> None:
+    router = APIRouter()
+
+    @router.get("/me")
+    async def me(x_shop_key: Annotated[str, Header()]) -> str:
+        return x_shop_key
+
+    async def bare(scope: Any, receive: Any, send: Any) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            scope["fastapi_middleware_astack"] = stack  # as FastAPI() leaves it for its routes
+            await router(scope, receive, send)
+
+    wrapped = ResponseCacheMiddleware(bare, cache=Cache("memory://"))
+    for user in ("alice", "bob"):
+        answer = await ask(wrapped, "/me", headers=[("x-shop-key", user)])
+        assert (answer.x_cache, answer.body) == ("BYPASS", f'"{user}"'.encode())
+
+
 async def test_static_files_are_cached(tmp_path: Any) -> None:
     (tmp_path / "a.txt").write_text("hello")
     app = FastAPI()
@@ -571,7 +600,11 @@ async def test_a_client_header_from_the_route_is_private_where_the_route_asks() 
     app.add_middleware(ResponseCacheMiddleware, cache=Cache("memory://"))
     for user in ("alice", "bob"):
         answer = await ask(app, "/me", headers=[("x-shop-key", user)])
-        assert (answer.header("cache-control"), answer.x_cache, answer.body) == ("private, max-age=60", "BYPASS", f'"{user}"'.encode())
+        assert (answer.header("cache-control"), answer.x_cache, answer.body) == (
+            "private, max-age=60",
+            "BYPASS",
+            f'"{user}"'.encode(),
+        )
 
 
 async def test_a_cookie_outside_identity_cookies_reaches_no_stored_route() -> None:
@@ -612,7 +645,9 @@ async def test_routes_that_are_never_cached_are_named_at_start_up_once(caplog: p
         for _ in range(2):
             await ask(app, "/open")
     messages = [record.message for record in caplog.records]
-    assert messages == ["GET /me is not cached unless its response says so itself: it asks for credentials by OAuth2PasswordBearer"]
+    assert messages == [
+        "GET /me is not cached unless its response says so itself: it asks for credentials by OAuth2PasswordBearer"
+    ]
 
 
 async def test_a_refused_caller_leaves_nothing() -> None:

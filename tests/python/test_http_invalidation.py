@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from support.asgi import App, ask
 from tiercel import Cache
 from tiercel.fastapi import ResponseCacheMiddleware
@@ -34,8 +35,26 @@ class Shop:
         return answer.x_cache, answer.body
 
 
-STORED = ["/", "/cities", "/cities?country=FI&skip=1", "/cities/", "/cities/42", "/cities/42?full=1", "/cities/42/streets/7", "/cities/43", "/towns", "/citie"]
-DROPPED = ["/cities", "/cities?country=FI&skip=1", "/cities/", "/cities/42", "/cities/42?full=1", "/cities/42/streets/7"]
+STORED = [
+    "/",
+    "/cities",
+    "/cities?country=FI&skip=1",
+    "/cities/",
+    "/cities/42",
+    "/cities/42?full=1",
+    "/cities/42/streets/7",
+    "/cities/43",
+    "/towns",
+    "/citie",
+]
+DROPPED = [
+    "/cities",
+    "/cities?country=FI&skip=1",
+    "/cities/",
+    "/cities/42",
+    "/cities/42?full=1",
+    "/cities/42/streets/7",
+]
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE", "PURGEALL"])
@@ -58,7 +77,9 @@ async def test_percent_encodings_and_hosts_of_one_path_are_dropped_together() ->
     assert (await shop.get("/caf%C3%A9", host="one"))[0] == "MISS"
 
 
-@pytest.mark.parametrize(("status", "drops"), [(200, True), (204, True), (303, True), (400, False), (404, False), (500, False)])
+@pytest.mark.parametrize(
+    ("status", "drops"), [(200, True), (204, True), (303, True), (400, False), (404, False), (500, False)]
+)
 async def test_only_an_answer_of_2xx_or_3xx_drops(status: int, drops: bool) -> None:
     shop = Shop()
     shop.status = status

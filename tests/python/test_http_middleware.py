@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+
 from support.asgi import Answer, App, ask, responding
 from tiercel import Cache
 from tiercel.fastapi import CREDENTIAL_HEADERS, ResponseCacheMiddleware
@@ -28,7 +29,12 @@ async def test_the_second_request_is_answered_from_the_cache(calls: list[Any]) -
     app = cached(responding(b"hello", headers=[("content-type", "text/plain"), ("content-length", "5")], calls=calls))
     first, second = await ask(app), await ask(app)
     assert (first.x_cache, second.x_cache) == ("MISS", "HIT")
-    assert (second.status, second.body, second.header("content-type"), second.header("age")) == (200, b"hello", "text/plain", "0")
+    assert (second.status, second.body, second.header("content-type"), second.header("age")) == (
+        200,
+        b"hello",
+        "text/plain",
+        "0",
+    )
     assert first.header("age") is None
     assert len(calls) == 1
 
@@ -156,7 +162,12 @@ async def test_if_none_match_on_a_stored_response_is_a_304() -> None:
     app = cached(responding(headers=[("etag", '"v1"'), ("content-type", "text/plain"), ("x-kept", "1")]))
     await ask(app)
     answer = await ask(app, headers=[("if-none-match", 'W/"v1"')])
-    assert (answer.status, answer.body, answer.header("etag"), answer.header("content-type")) == (304, b"", '"v1"', None)
+    assert (answer.status, answer.body, answer.header("etag"), answer.header("content-type")) == (
+        304,
+        b"",
+        '"v1"',
+        None,
+    )
     assert answer.header("x-kept") == "1" and answer.x_cache == "HIT"
     assert (await ask(app, headers=[("if-none-match", '"v2"')])).status == 200
 
@@ -257,7 +268,9 @@ async def test_an_application_keeps_the_message_it_sent() -> None:
     wrapped = cached(app)
     first, second = await ask(wrapped), await ask(wrapped)
     assert headers == [(b"x-a", b"1")] and start["headers"] is headers
-    assert second.x_cache == "HIT" and type(second.messages[1]["body"]) is bytes and second.body == b"hello" == first.body
+    assert (
+        second.x_cache == "HIT" and type(second.messages[1]["body"]) is bytes and second.body == b"hello" == first.body
+    )
 
 
 async def test_x_cache_can_be_switched_off() -> None:
@@ -283,7 +296,13 @@ async def test_what_is_damaged_in_the_store_is_a_miss(calls: list[Any]) -> None:
     app = cached(responding(calls=calls), cache=cache)
     await ask(app)
     key = app.rules.find(_scope("/forced")).key.replace(b"/forced", b"/")
-    for payload, codec in ((b"", 4), (b"\x02\x00", 4), (b"\x01\x00\x00\x00", 4), (b"\x01\x01\x00\x00", 4), (b"hello", 1)):
+    for payload, codec in (
+        (b"", 4),
+        (b"\x02\x00", 4),
+        (b"\x01\x00\x00\x00", 4),
+        (b"\x01\x01\x00\x00", 4),
+        (b"hello", 1),
+    ):
         await cache._store(key, payload, codec=codec, usable_for=60)
         assert (await ask(app)).x_cache == "MISS", payload
         assert (await ask(app)).x_cache == "HIT"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
 from support.asgi import App, ask
 from tiercel import Cache
 from tiercel.fastapi import ResponseCacheMiddleware
@@ -100,6 +101,7 @@ async def test_a_body_that_is_not_as_long_as_it_says_is_not_stored(length: bytes
     wrapped = cached(sending(part(b"x" * 5), part(b"y" * 5, more=False), headers=[(b"content-length", length)]))
     await ask(wrapped)
     assert (await ask(wrapped)).x_cache == "MISS"
+    assert wrapped.cache.stats().stores == 0
 
 
 async def test_a_body_without_end_is_not_stored() -> None:
@@ -157,7 +159,9 @@ async def test_a_disconnect_after_the_whole_response_is_no_cut() -> None:
     assert (await ask(wrapped)).x_cache == "HIT"
 
 
-@pytest.mark.parametrize("kind", ["http.response.pathsend", "http.response.trailers", "http.response.early_hint", "http.response.debug"])
+@pytest.mark.parametrize(
+    "kind", ["http.response.pathsend", "http.response.trailers", "http.response.early_hint", "http.response.debug"]
+)
 async def test_messages_we_do_not_know_are_forwarded_and_make_it_unstorable(kind: str) -> None:
     extra = {"type": kind, "path": "/etc/hostname"}
     wrapped = cached(sending(extra, part(b"x", more=False)))
@@ -200,7 +204,13 @@ async def test_a_stale_response_stands_in_for_an_error_where_the_response_allows
         if broken == ["raises"]:
             raise RuntimeError("lost its database")
         status = 503 if broken else 200
-        await send({"type": "http.response.start", "status": status, "headers": [(b"cache-control", b"max-age=10, stale-if-error=30")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"cache-control", b"max-age=10, stale-if-error=30")],
+            }
+        )
         await send(part(b"down" if broken else b"up", more=False))
 
     with cache.testing() as t:

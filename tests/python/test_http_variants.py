@@ -69,6 +69,16 @@ async def test_values_that_come_together_take_no_more_places_either() -> None:
     assert app.reserved == {}
 
 
+async def test_values_that_come_together_over_redis_take_no_more_places_either(redis_server: Any) -> None:
+    async with Cache(redis_server.url()) as cache:
+        app, _ = speaking(cache=cache)
+        await asyncio.gather(*(ask(app, headers=language(f"x{number}")) for number in range(100)))
+        hits = [(await ask(app, headers=language(f"x{number}"))).x_cache for number in range(100)].count("HIT")
+        assert 1 < hits <= 64
+        assert app.reserved == {}
+        assert (await ask(app, headers=language("x0"))).body == b"x0"
+
+
 async def test_places_are_free_again_after_an_invalidation() -> None:
     app, _ = speaking()
     for number in range(64):

@@ -29,7 +29,9 @@ class Passage:
     """A request that is not looked up. Unsafe ones drop what is stored around their path, before their answer leaves and once more
     when the call has returned: FastAPI runs the exit code of `yield` dependencies, the usual place of commit(), after the response."""
 
-    def __init__(self, cache: ResponseCacheMiddleware, request: _core.HttpRequest, note: Note, scope: Scope, send: Send) -> None:
+    def __init__(
+        self, cache: ResponseCacheMiddleware, request: _core.HttpRequest, note: Note, scope: Scope, send: Send
+    ) -> None:
         self.middleware = cache
         self.request = request
         self.note = note
@@ -52,7 +54,8 @@ class Passage:
     async def note_invalidation(self, status: int) -> None:
         if not 200 <= status < 400:
             return
-        self._drops = [*(self.request.unsafe_tags if self.request.unsafe else ()), *self.note.invalidates]
+        unsafe = self.request.unsafe_tags if self.request.unsafe else []
+        self._drops = [*unsafe, *self.note.invalidates]
         await self.drop()
 
     async def drop(self) -> None:
@@ -65,7 +68,13 @@ class Passage:
 
 class Exchange:
     def __init__(
-        self, middleware: ResponseCacheMiddleware, request: _core.HttpRequest, tags: list[str], scope: Scope, receive: Receive, send: Send
+        self,
+        middleware: ResponseCacheMiddleware,
+        request: _core.HttpRequest,
+        tags: list[str],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         self.middleware = middleware
         self.cache = middleware.cache
@@ -73,7 +82,9 @@ class Exchange:
         self.tags = tags
         self.scope = scope
         self.note: Note = None  # type: ignore[assignment]  # set before run()
-        self.captured: Any = None  # the stamps of `tags` from before the application was called; None: nothing is to be stored
+        self.captured: Any = (
+            None  # the stamps of `tags` from before the application was called; None: nothing is to be stored
+        )
         self.index: bytes | None = None  # of the variants, as read
         self.decision: _core.HttpDecision | None = None
         self._receive = receive
@@ -97,7 +108,9 @@ class Exchange:
             for message in found:
                 await self._send(message)
             return True
-        if found.kind == "hit" and not self.request.head:  # not for this request, or to be replaced: its read took no stamps
+        if (
+            found.kind == "hit" and not self.request.head
+        ):  # not for this request, or to be replaced: its read took no stamps
             found = await self.cache._read(NO_RESPONSE, capture=self.tags)
         if not found.degraded and not self.request.head:  # without Redis the stamps would be this process' own alone
             self.captured = found.captured
@@ -125,7 +138,7 @@ class Exchange:
         return outcome if self.request.forced else found
 
     def _for_this_request(self, outcome: _core.Outcome) -> Any:
-        return self.middleware.rules.answer(self.request, outcome.payload, "STALE" if outcome.stale else "HIT")
+        return self.middleware.rules.answer(self.request, outcome.payload or b"", "STALE" if outcome.stale else "HIT")
 
     # Passing on
 
@@ -156,7 +169,9 @@ class Exchange:
         elif kind == "http.response.body":
             await self._body(message)
         else:
-            self._chunks = None  # pathsend, trailers, early hints and what may come: forwarded, and makes the response unstorable
+            self._chunks = (
+                None  # pathsend, trailers, early hints and what may come: forwarded, and makes the response unstorable
+            )
             await self._send(message)
 
     async def _start(self, message: Message) -> None:
@@ -177,7 +192,9 @@ class Exchange:
         policy = self.note.policy
         if self.note.cache_control is not None and facts.asks and not (policy is not None and policy.public):
             self.note.cache_control = made_private(self.note.cache_control)
-        given, lifetime = (True, policy.lifetime) if policy is not None else self.middleware.default_for(self.scope["path"])
+        given, lifetime = (
+            (True, policy.lifetime) if policy is not None else self.middleware.default_for(self.scope["path"])
+        )
         decision = _core.http_decide(
             self.request, message["status"], with_cache_control(message, self.note), given=given, lifetime=lifetime,
             stale=policy.stale if policy is not None else 0.0, is_public=policy is not None and policy.public,
@@ -231,7 +248,11 @@ class Exchange:
 
     def _advise(self) -> None:
         request, advised = self.request, self.middleware.advised
-        if not (request.would_hit and request.by_cookie_alone) or self.middleware.identity_cookies is not None or len(advised) >= 1000:
+        if (
+            not (request.would_hit and request.by_cookie_alone)
+            or self.middleware.identity_cookies is not None
+            or len(advised) >= 1000
+        ):
             return
         route = getattr(self.scope.get("route"), "path", request.path)
         if route not in advised:

@@ -69,11 +69,15 @@ class ResponseCacheMiddleware:
     ) -> None:
         self.app = app
         self.cache = _cache_or_default(cache)
-        self.default = None if cache_ttl is None else parse_duration(cache_ttl, "cache_ttl", advice="None means no default")
+        self.default = (
+            None if cache_ttl is None else parse_duration(cache_ttl, "cache_ttl", advice="None means no default")
+        )
         self.paths = _path_rules(paths or {})
         self.body_bytes_max = _checked_size(body_bytes_max)
         self.x_cache = x_cache
-        self.identity_cookies = None if identity_cookies is None else frozenset(_names(identity_cookies, "identity_cookies"))
+        self.identity_cookies = (
+            None if identity_cookies is None else frozenset(_names(identity_cookies, "identity_cookies"))
+        )
         self.routes = Routes(app, self.identity_cookies)
         self.reserved: dict[bytes, dict[bytes, int]] = {}  # variants on their way into a resource's index
         self.advised: set[str] = set()  # paths whose bypass by a cookie has been explained
@@ -128,7 +132,9 @@ class ResponseCacheMiddleware:
     def _inspect(self, app: Any) -> None:
         from tiercel.fastapi._startup import inspect_app
 
-        inspect_app(app, by_default=self.default is not None or bool(self.paths), identity_cookies=self.identity_cookies)
+        inspect_app(
+            app, by_default=self.default is not None or bool(self.paths), identity_cookies=self.identity_cookies
+        )
         self._inspected = True
 
     def default_for(self, path: str) -> tuple[bool, float | None]:

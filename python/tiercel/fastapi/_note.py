@@ -22,7 +22,9 @@ class Note:
 
     def __init__(self, cache: Cache, *, wants_stamps: bool, outer: Note | None) -> None:
         self.cache = cache
-        self.wants_stamps = wants_stamps  # the answer may be stored: take the stamps of the policy's tags before the endpoint runs
+        self.wants_stamps = (
+            wants_stamps  # the answer may be stored: take the stamps of the policy's tags before the endpoint runs
+        )
         self.outer = outer  # of a middleware further out
         self.policy: Policy | None = None
         self.tags: tuple[str, ...] = ()

@@ -24,14 +24,27 @@ __all__ = ["NO_RESPONSE", "CacheControl", "CachePolicy", "Control", "Invalidates
 NO_RESPONSE = b"~http none"
 
 
-def CachePolicy(*, expire: Expire, stale: float | str | timedelta | None = None, tags: Iterable[str | Tag] = (), public: bool = False) -> Any:
+def CachePolicy(
+    *,
+    expire: Expire,
+    stale: float | str | timedelta | None = None,
+    tags: Iterable[str | Tag] = (),
+    public: bool = False,
+) -> Any:
     """This route's responses are fresh for `expire`, unless they say otherwise themselves.
 
     `stale`: how much longer one may stand in for an error of the application. `tags`: with path parameters, "product:{id}".
     `public=True`: the answer is the same for every caller, although the route takes a Request, a header or a cookie; never on a route
     with a security scheme.
     """
-    return Depends(Policy(parse_expire(expire), 0.0 if stale is None else parse_duration(stale, "stale"), TagTemplates(tags, "tags"), public))
+    return Depends(
+        Policy(
+            parse_expire(expire),
+            0.0 if stale is None else parse_duration(stale, "stale"),
+            TagTemplates(tags, "tags"),
+            public,
+        )
+    )
 
 
 def Invalidates(*, tags: Iterable[str | Tag]) -> Any:
@@ -117,7 +130,9 @@ class Control:
 def _notes(connection: HTTPConnection, what: str) -> list[Any]:
     notes = list(notes_of(connection.scope))
     if not notes and connection.scope["type"] == "http":
-        raise ConfigurationError(f"{what}: the application has no ResponseCacheMiddleware; add app.add_middleware(ResponseCacheMiddleware)")
+        raise ConfigurationError(
+            f"{what}: the application has no ResponseCacheMiddleware; add app.add_middleware(ResponseCacheMiddleware)"
+        )
     return notes
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
-from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.params import Depends as DependsParameter
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from tiercel._cache import Cache
 
@@ -41,16 +41,18 @@ def cache_router(cache: Cache, *, admin: Any = None) -> APIRouter:
 def _add_admin(router: APIRouter, cache: Cache, admin: Any) -> None:
     @router.post("/purge", dependencies=[admin])
     async def purge(
-        keys: list[str] = Body(default=[]), tags: list[str] = Body(default=[]), pattern: str | None = Body(default=None)
+        keys: Annotated[list[str] | None, Body()] = None,
+        tags: Annotated[list[str] | None, Body()] = None,
+        pattern: Annotated[str | None, Body()] = None,
     ) -> JSONResponse:
         confirmed = True
         if keys or tags:
-            confirmed = bool(await cache.invalidate(*keys, tags=tags))
+            confirmed = bool(await cache.invalidate(*(keys or ()), tags=tags or ()))
         removed = await cache.delete_pattern(pattern) if pattern else 0
         return JSONResponse({"confirmed": confirmed, "matching": removed}, headers=NO_STORE)
 
     @router.get("/keys", dependencies=[admin])
-    async def keys(pattern: str = Query(default="*"), limit: int = Query(default=100, ge=1, le=KEYS_MAX)) -> JSONResponse:
+    async def keys(pattern: str = "*", limit: Annotated[int, Query(ge=1, le=KEYS_MAX)] = 100) -> JSONResponse:
         if cache._settings.in_memory:
             return JSONResponse({"detail": "memory:// does not list its keys"}, status_code=501, headers=NO_STORE)
         found: list[str] = []

@@ -69,7 +69,9 @@ class Routes:
                     self._known.clear()
                 known = self._known[id(source)] = (source, self._found(route, app, source, {}))
             return known[1]
-        if isinstance(route, Mount) and isinstance(route.app, StaticFiles) or isinstance(scope.get("endpoint"), StaticFiles):
+        if (isinstance(route, Mount) and isinstance(route.app, StaticFiles)) or isinstance(
+            scope.get("endpoint"), StaticFiles
+        ):
             return OWN
         if route is None and app is None and not self._within_framework:
             return OWN  # a bare ASGI application was given to the middleware: there is no route to ask
@@ -110,7 +112,11 @@ def _effective_context(scope: Mapping[str, Any], route: APIRoute) -> Any:
     """FastAPI's own word for which inclusion of the route answered, where it leaves one; else all inclusions are looked at."""
     noted = scope.get("fastapi")
     context = noted.get("effective_route_context") if isinstance(noted, dict) else None
-    if context is not None and getattr(context, "original_route", None) is route and getattr(context, "dependant", None) is not None:
+    if (
+        context is not None
+        and getattr(context, "original_route", None) is route
+        and getattr(context, "dependant", None) is not None
+    ):
         return context
     return None
 
@@ -144,7 +150,12 @@ def contexts_of(routes: Iterable[Any]) -> Iterator[Any]:
 
 
 def facts_of_tree(
-    route: APIRoute, trees: list[Any], overrides: Mapping[Any, Any], identity: frozenset[str] | None = None, *, path: str | None = None
+    route: APIRoute,
+    trees: list[Any],
+    overrides: Mapping[Any, Any],
+    identity: frozenset[str] | None = None,
+    *,
+    path: str | None = None,
 ) -> RouteFacts:
     reasons: list[tuple[str, bool]] = []
     own: list[Any] = []
@@ -157,13 +168,15 @@ def facts_of_tree(
         cookies.update(_cookie_names(node))
     for method in ("get_route_handler", "handle"):
         if getattr(type(route), method) is not getattr(APIRoute, method):
-            reasons.append((f"its class {type(route).__name__} has a {method} of its own, which is given the whole Request", False))
+            reasons.append(
+                (f"its class {type(route).__name__} has a {method} of its own, which is given the whole Request", False)
+            )
     unnamed = cookies - identity if identity is not None else set()
     if unnamed:
         reasons.append((f"it reads the cookie {sorted(unnamed)[0]!r}, which identity_cookies does not name", False))
     secured = [reason for reason, is_secured in reasons if is_secured]
     return RouteFacts(
-        asks=(secured or [reason for reason, _ in reasons] or [None])[0],
+        asks=next(iter([*secured, *(reason for reason, _ in reasons)]), None),
         secured=bool(secured),
         head="HEAD" in (route.methods or ()),
         cookies=frozenset(cookies),
@@ -187,7 +200,11 @@ def _reasons(node: Any) -> Iterator[tuple[str, bool]]:
     name = _name_of(node.call)
     if isinstance(_unwrapped(node.call), SecurityBase) or getattr(node, "security_requirements", None):
         yield f"it asks for credentials by {name}", True
-    if node.security_scopes_param_name or getattr(node, "own_oauth_scopes", None) or getattr(node, "security_scopes", None):
+    if (
+        node.security_scopes_param_name
+        or getattr(node, "own_oauth_scopes", None)
+        or getattr(node, "security_scopes", None)
+    ):
         yield f"{name} has SecurityScopes", True
     for param in node.cookie_params:
         yield f"{name} reads the cookie {param.alias!r}", False

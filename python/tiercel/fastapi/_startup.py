@@ -32,7 +32,9 @@ def check_app(app: Any) -> None:
         for one in facts.own:
             if isinstance(one, (Policy, Invalidation)):
                 word = "CachePolicy" if isinstance(one, Policy) else "Invalidates"
-                raise ConfigurationError(f"{path}: {word} needs app.add_middleware(ResponseCacheMiddleware), which is not there")
+                raise ConfigurationError(
+                    f"{path}: {word} needs app.add_middleware(ResponseCacheMiddleware), which is not there"
+                )
 
 
 def inspect_app(app: Any, *, by_default: bool, identity_cookies: frozenset[str] | None) -> None:
@@ -57,20 +59,28 @@ def _has_middleware(app: Any) -> bool:
 
 def _check_policies(path: str, facts: RouteFacts, policies: list[Policy]) -> None:
     if facts.secured and any(policy.public for policy in policies):
-        raise ConfigurationError(f"{path}: CachePolicy(public=True) on a route with a security scheme ({facts.asks}): its answer is not everyone's")
+        raise ConfigurationError(
+            f"{path}: CachePolicy(public=True) on a route with a security scheme ({facts.asks}): its answer is not everyone's"
+        )
     for one in facts.own:
         if isinstance(one, Control) and facts.secured and one.shares:
-            raise ConfigurationError(f"{path}: CacheControl with public or s_maxage on a route with a security scheme ({facts.asks})")
+            raise ConfigurationError(
+                f"{path}: CacheControl with public or s_maxage on a route with a security scheme ({facts.asks})"
+            )
         if isinstance(one, (Policy, Invalidation)):
             unknown = one.tags.names - facts.path_names
             if unknown:
                 raise ConfigurationError(f"{path}: tags: the path has no parameter {sorted(unknown)[0]!r}")
 
 
-def _routes_of(app: Any, identity: frozenset[str] | None, prefix: str = "") -> Iterator[tuple[str, set[str], RouteFacts]]:
+def _routes_of(
+    app: Any, identity: frozenset[str] | None, prefix: str = ""
+) -> Iterator[tuple[str, set[str], RouteFacts]]:
     for context in contexts_of(getattr(app, "routes", ())):
         if isinstance(context.original_route, APIRoute) and context.dependant is not None:
-            facts = facts_of_tree(context.original_route, [context.dependant], {}, identity, path=f"{prefix}{context.path_format}")
+            facts = facts_of_tree(
+                context.original_route, [context.dependant], {}, identity, path=f"{prefix}{context.path_format}"
+            )
             yield f"{prefix}{context.path_format}", set(context.methods or ()), facts
     for route in getattr(app, "routes", ()):
         if isinstance(route, Mount) and isinstance(route.app, Starlette):

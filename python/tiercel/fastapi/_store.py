@@ -23,14 +23,17 @@ async def store_response(exchange: Exchange, decision: _core.HttpDecision, body:
     payload = decision.encode(body, exchange.head)
 
     async def store(key: bytes, content: bytes, usable_for: float | None, fresh_for: float | None) -> None:
-        await cache._store(key, content, codec=CODEC_HTTP, usable_for=usable_for, fresh_for=fresh_for, tags=tags, captured=captured)
+        await cache._store(
+            key, content, codec=CODEC_HTTP, usable_for=usable_for, fresh_for=fresh_for, tags=tags, captured=captured
+        )
 
     usable_for, fresh_for = _times(decision)
     await _refresh_index(exchange)
+    # From here to the reservation nothing is awaited: two variants that arrive together both enter the index.
     reserved = exchange.middleware.reserved.setdefault(request.key, {})
+    placed = _core.http_place(request, decision, _index(exchange), list(reserved.items()))
+    digest: bytes | None = None
     try:
-        # From here to the reservation nothing is awaited: two variants that arrive together both enter the index.
-        placed = _core.http_place(request, decision, _index(exchange), list(reserved.items()))
         if placed is None:
             return
         key, index, index_for, digest, until = placed
@@ -38,9 +41,9 @@ async def store_response(exchange: Exchange, decision: _core.HttpDecision, body:
             reserved[digest] = until
             await store(request.key, index, index_for, None)
         await store(key, payload, usable_for, fresh_for)
-        if index is not None:
-            del reserved[digest]
     finally:
+        if digest is not None:
+            reserved.pop(digest, None)
         if not reserved:
             exchange.middleware.reserved.pop(request.key, None)
 
