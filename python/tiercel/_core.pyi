@@ -160,7 +160,9 @@ def escape(text: str) -> str:
 # Decorated functions (python/bindings/cached_function.hpp). Users' view of them, with their parameters: _cached_typing.py.
 
 class CachedFunction:
-    def __init__(self, function: Any, cache: CacheCore, policy: Any, plan: tuple[Any, ...], is_async: bool, is_method: bool) -> None: ...
+    def __init__(
+        self, function: Any, cache: CacheCore, policy: Any, plan: tuple[Any, ...], is_async: bool, is_method: bool
+    ) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any: ...
     def key(self, *args: Any, **kwargs: Any) -> str: ...
@@ -201,7 +203,7 @@ class HttpRequest:
     path: str
     would_hit: bool
     tags: list[str] | None
-    unsafe_tags: list[str] | None
+    unsafe_tags: list[str]
 
 class HttpDecision:
     refusal: str | None
