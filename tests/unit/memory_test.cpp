@@ -321,6 +321,22 @@ TEST_F(Store, WhatWasOftenHitIsRememberedWhenItIsGone) {
   EXPECT_FALSE(store.peek("2000", kStart));
 }
 
+TEST_F(Store, ALargerValueMustBeWorthAllItDisplacesTogether) {
+  MemoryStore& store = open(256 << 10);
+  const auto ask_for = [&](const std::string& key, std::size_t bytes) {
+    store.erase(key);
+    store.insert(entry(key, bytes), kStart);
+  };
+  for (int i = 0; i < 4500; ++i) ask_for(std::to_string(i % 1500), 100);  // three times each
+  for (int i = 0; i < 5; ++i) {
+    ask_for("as large as four", 600);
+    ask_for("as large as one", 80);
+  }
+  for (int i = 2000; i < 2200; ++i) store.insert(entry(std::to_string(i), 100), kStart);  // through the window, and out
+  EXPECT_TRUE(store.peek("as large as one", kStart)) << "five is more than three";
+  EXPECT_FALSE(store.peek("as large as four", kStart)) << "but not than four times three";
+}
+
 TEST(Sketch, CountsSaturatesAgesAndKeepsItsCountsWhenItGrows) {
   Sketch sketch;
   Dice dice(5);
