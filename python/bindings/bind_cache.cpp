@@ -1,9 +1,8 @@
 // Owns: `_core.CacheCore`, the native methods of Cache. They take what Python gives and make operations of it; nothing happens yet.
-#include <cmath>
-
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
+#include "arguments.hpp"
 #include "bind.hpp"
 #include "cache_core.hpp"
 #include "entry/key.hpp"
@@ -16,70 +15,10 @@ namespace {
 
 using namespace nb::literals;
 
-void assign(KeyText& key, nb::handle given) {
-  if (!key.assign(given.ptr())) throw nb::python_error();
-}
-
 nb::object operation(nb::handle cache, std::shared_ptr<Request> request) {
   nb::object made = nb::steal(make_operation(cache.ptr(), std::move(request)));
   if (!made.is_valid()) throw nb::python_error();
   return made;
-}
-
-// fresh: None, "now", or seconds. Whatever is tighter than the promise goes round L1.
-bool skips_memory(nb::handle fresh, double staleness) {
-  if (fresh.is_none()) return false;
-  if (PyUnicode_Check(fresh.ptr())) {
-    if (PyUnicode_CompareWithASCIIString(fresh.ptr(), "now") == 0) return true;
-  } else if (PyFloat_Check(fresh.ptr()) || (PyLong_Check(fresh.ptr()) && !PyBool_Check(fresh.ptr()))) {
-    const double seconds = PyFloat_AsDouble(fresh.ptr());
-    if (seconds == -1.0 && PyErr_Occurred()) throw nb::python_error();
-    if (seconds >= 0) return seconds < staleness;
-  }
-  PyErr_Format(PyExc_ValueError, "fresh: expected \"now\", or seconds of 0 or more, not %R", fresh.ptr());
-  throw nb::python_error();
-}
-
-std::string text(const char* what, nb::handle given, std::size_t bytes_max) {
-  Py_ssize_t size = 0;
-  const char* bytes = nullptr;
-  if (PyUnicode_Check(given.ptr())) {
-    bytes = PyUnicode_AsUTF8AndSize(given.ptr(), &size);
-    if (bytes == nullptr) {
-      PyErr_Clear();
-      PyErr_Format(PyExc_ValueError, "%s: %R has lone surrogates and is not text in UTF-8", what, given.ptr());
-      throw nb::python_error();
-    }
-  } else {
-    PyErr_Format(PyExc_TypeError, "%s: expected a str, not %.100s", what, Py_TYPE(given.ptr())->tp_name);
-    throw nb::python_error();
-  }
-  if (size == 0) PyErr_Format(PyExc_ValueError, "%s: it is empty", what);
-  else if (static_cast<std::size_t>(size) > bytes_max) PyErr_Format(PyExc_ValueError, "%s: %zd bytes, the limit is %zu", what, size, bytes_max);
-  if (PyErr_Occurred()) throw nb::python_error();
-  return {bytes, static_cast<std::size_t>(size)};
-}
-
-std::vector<std::string> tags_of(nb::handle given) {
-  if (PyUnicode_Check(given.ptr())) throw nb::type_error("tags: expected a list of str, not one str");
-  std::vector<std::string> tags;
-  for (nb::handle tag : nb::iter(given)) {
-    std::string name = text("tags", tag, kTagBytesMax);
-    if (std::find(tags.begin(), tags.end(), name) == tags.end()) tags.push_back(std::move(name));
-  }
-  if (tags.size() > kTagsMax) throw nb::value_error("tags: more than 64 for one entry");
-  return tags;
-}
-
-std::optional<Duration> duration(const char* what, nb::handle seconds) {
-  if (seconds.is_none()) return std::nullopt;
-  const double value = PyFloat_AsDouble(seconds.ptr());
-  if (value == -1.0 && PyErr_Occurred()) throw nb::python_error();
-  if (!(value > 0) || value > 4e9) {
-    PyErr_Format(PyExc_ValueError, "%s: %R is not a number of seconds above zero", what, seconds.ptr());
-    throw nb::python_error();
-  }
-  return std::max(Duration{1}, Duration{std::llround(value * 1e6)});
 }
 
 void set_decoder(Decoder& decoder, nb::handle codec) {
@@ -89,7 +28,9 @@ void set_decoder(Decoder& decoder, nb::handle codec) {
 
 // cache.get(key, *, default=None, fresh=None, codec=None): by hand, because nanobind's dispatch costs half as much as the hit itself.
 PyObject* get(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
-  if (count != 1) return PyErr_Format(PyExc_TypeError, "get() takes one key; default, fresh and type are keywords (%zd given)", count);
+  if (count != 1)
+    return PyErr_Format(PyExc_TypeError, "get() takes one key; default, fresh and type are keywords (%zd given)",
+                        count);
   auto request = std::make_shared<GetRequest>();
   if (!request->key.assign(arguments[0])) return nullptr;
   PyObject* fallback = Py_None;
@@ -133,8 +74,8 @@ nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle t
   return operation(self, std::move(request));
 }
 
-nb::object store(nb::handle self, nb::handle key, nb::bytes payload, int codec, nb::handle usable_for, nb::handle fresh_for, nb::handle tags,
-                 nb::handle captured, nb::handle version) {
+nb::object store(nb::handle self, nb::handle key, nb::bytes payload, int codec, nb::handle usable_for,
+                 nb::handle fresh_for, nb::handle tags, nb::handle captured, nb::handle version) {
   auto request = std::make_shared<StoreRequest>();
   assign(request->key, key);
   request->payload.assign(payload.c_str(), payload.size());
@@ -160,7 +101,8 @@ nb::object store(nb::handle self, nb::handle key, nb::bytes payload, int codec, 
 }
 
 nb::object invalidate(nb::handle self, nb::handle keys, nb::handle tags) {
-  if (PyUnicode_Check(keys.ptr()) || PyBytes_Check(keys.ptr())) throw nb::type_error("keys: expected a list of keys, not one key");
+  if (PyUnicode_Check(keys.ptr()) || PyBytes_Check(keys.ptr()))
+    throw nb::type_error("keys: expected a list of keys, not one key");
   auto request = std::make_shared<InvalidateRequest>();
   for (nb::handle key : nb::iter(keys)) {
     KeyText name;
@@ -205,7 +147,8 @@ nb::object find(const CacheCore& core, nb::handle key) {
   return nb::make_tuple(static_cast<int>(entry->facts().codec), nb::bytes(payload.data(), payload.size()));
 }
 
-PyMethodDef get_method = {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(get)), METH_FASTCALL | METH_KEYWORDS,
+PyMethodDef get_method = {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(get)),
+                          METH_FASTCALL | METH_KEYWORDS,
                           "get($self, key, *, default=None, fresh=None, type=None)\n--\n\n"
                           "The value, or `default`. A hit in memory is answered without leaving C++."};
 
@@ -225,7 +168,9 @@ int clear_references(PyObject* self) {
   return 0;
 }
 
-PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)}, {Py_tp_clear, reinterpret_cast<void*>(clear_references)}, {0, nullptr}};
+PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+                       {Py_tp_clear, reinterpret_cast<void*>(clear_references)},
+                       {0, nullptr}};
 
 }  // namespace
 
@@ -236,36 +181,57 @@ void bind_cache(nb::module_& m) {
       .def_rw("_enabled", &CacheCore::enabled)
       .def_rw("_staleness", &CacheCore::staleness)
       .def_prop_ro("_alive", &CacheCore::alive)
-      .def_prop_ro("_driver", [](const CacheCore& c) { return c.driver_object.is_valid() ? c.driver_object : nb::none(); })
+      .def_prop_ro("_driver",
+                   [](const CacheCore& c) { return c.driver_object.is_valid() ? c.driver_object : nb::none(); })
       .def("_set_untyped", [](CacheCore& c, nb::handle codec) { set_decoder(c.untyped, codec); })
       .def("_attach", &CacheCore::attach, "driver"_a.none())
       .def("_abandon", &CacheCore::abandon)
       .def("_find", &find, "key"_a)
-      .def("_forget", [](CacheCore& c, nb::handle key) {
-        KeyText name;
-        assign(name, key);
-        if (c.alive()) c.engine->forget(name.view());
-      })
-      .def("_count_decode_failure", [](CacheCore& c) { if (c.alive()) c.engine->count_decode_failure(); })
-      .def("_count_verify_failure", [](CacheCore& c) { if (c.alive()) c.engine->count_verify_failure(); })
+      .def("_forget",
+           [](CacheCore& c, nb::handle key) {
+             KeyText name;
+             assign(name, key);
+             if (c.alive()) c.engine->forget(name.view());
+           })
+      .def("_count_decode_failure",
+           [](CacheCore& c) {
+             if (c.alive()) c.engine->count_decode_failure();
+           })
+      .def("_count_verify_failure",
+           [](CacheCore& c) {
+             if (c.alive()) c.engine->count_verify_failure();
+           })
       .def("_stats", [](const CacheCore& c) { return c.alive() ? stats_dict(c.engine->stats()) : nb::dict(); });
   // Methods that need the Cache object itself, to make operations that keep it alive.
-  core.attr("_read") = nb::cpp_function(&read, nb::name("_read"), nb::scope(core), nb::is_method(), "key"_a, nb::kw_only(), "capture"_a = none, "fresh"_a = nb::none());
-  core.attr("_load") = nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a, "load"_a, nb::kw_only(), "tags"_a = none, "skip_value"_a = false, "outlive"_a = false);
-  core.attr("_store") = nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a, "payload"_a, nb::kw_only(), "codec"_a, "usable_for"_a.none(), "fresh_for"_a = nb::none(), "tags"_a = none, "captured"_a = nb::none(), "version"_a = nb::none());
-  core.attr("_invalidate") = nb::cpp_function(&invalidate, nb::name("_invalidate"), nb::scope(core), nb::is_method(), "keys"_a, "tags"_a);
-  core.attr("_invalidate_matching") = nb::cpp_function(&invalidate_matching, nb::name("_invalidate_matching"), nb::scope(core), nb::is_method(), "pattern"_a);
+  core.attr("_read") = nb::cpp_function(&read, nb::name("_read"), nb::scope(core), nb::is_method(), "key"_a,
+                                        nb::kw_only(), "capture"_a = none, "fresh"_a = nb::none());
+  core.attr("_load") = nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a, "load"_a,
+                                        nb::kw_only(), "tags"_a = none, "skip_value"_a = false, "outlive"_a = false);
+  core.attr("_store") =
+      nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a, "payload"_a,
+                       nb::kw_only(), "codec"_a, "usable_for"_a.none(), "fresh_for"_a = nb::none(), "tags"_a = none,
+                       "captured"_a = nb::none(), "version"_a = nb::none());
+  core.attr("_invalidate") =
+      nb::cpp_function(&invalidate, nb::name("_invalidate"), nb::scope(core), nb::is_method(), "keys"_a, "tags"_a);
+  core.attr("_invalidate_matching") = nb::cpp_function(&invalidate_matching, nb::name("_invalidate_matching"),
+                                                       nb::scope(core), nb::is_method(), "pattern"_a);
   core.attr("_clear") = nb::cpp_function(&clear, nb::name("_clear"), nb::scope(core), nb::is_method());
-  core.attr("_command") = nb::cpp_function(&command, nb::name("_command"), nb::scope(core), nb::is_method(), "arguments"_a, "scan"_a = false);
-  core.attr("_connect") = nb::cpp_function([](nb::handle self) { return operation(self, std::make_shared<ConnectRequest>()); }, nb::name("_connect"), nb::scope(core), nb::is_method());
+  core.attr("_command") = nb::cpp_function(&command, nb::name("_command"), nb::scope(core), nb::is_method(),
+                                           "arguments"_a, "scan"_a = false);
+  core.attr("_connect") =
+      nb::cpp_function([](nb::handle self) { return operation(self, std::make_shared<ConnectRequest>()); },
+                       nb::name("_connect"), nb::scope(core), nb::is_method());
   nb::object descriptor = nb::steal(PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(core.ptr()), &get_method));
   if (!descriptor.is_valid()) throw nb::python_error();
   core.attr("get") = descriptor;
-  m.def("canonical_key", [](nb::handle key) {
-    KeyText name;
-    assign(name, key);
-    return nb::bytes(name.view().data(), name.view().size());
-  }, "key"_a);
+  m.def(
+      "canonical_key",
+      [](nb::handle key) {
+        KeyText name;
+        assign(name, key);
+        return nb::bytes(name.view().data(), name.view().size());
+      },
+      "key"_a);
 }
 
 }  // namespace tiercel::python

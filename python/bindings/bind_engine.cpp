@@ -59,16 +59,21 @@ ErrorCode code_of(std::string_view name) {
   return ErrorCode::away;
 }
 
-LoadResult load_result(std::string_view kind, const nb::bytes& payload, int codec, nb::handle usable_for, nb::handle fresh_for) {
+LoadResult load_result(std::string_view kind, const nb::bytes& payload, int codec, nb::handle usable_for,
+                       nb::handle fresh_for) {
   using Kind = LoadResult::Kind;
   const auto duration = [](nb::handle value) { return std::max(Duration{1}, seconds(nb::cast<double>(value))); };
   LoadResult result;
-  result.kind = kind == "value" ? Kind::value : kind == "answer_only" ? Kind::answer_only : kind == "failed" ? Kind::failed : Kind::uncacheable;
+  result.kind = kind == "value"         ? Kind::value
+                : kind == "answer_only" ? Kind::answer_only
+                : kind == "failed"      ? Kind::failed
+                                        : Kind::uncacheable;
   result.payload.assign(payload.c_str(), payload.size());
   result.store.codec = static_cast<CodecId>(codec);
   if (!usable_for.is_none()) result.store.usable_for = duration(usable_for);
   result.store.fresh_for = fresh_for.is_none() ? result.store.usable_for : duration(fresh_for);
-  if (result.store.usable_for && *result.store.fresh_for > *result.store.usable_for) result.store.fresh_for = result.store.usable_for;
+  if (result.store.usable_for && *result.store.fresh_for > *result.store.usable_for)
+    result.store.fresh_for = result.store.usable_for;
   return result;
 }
 
@@ -92,21 +97,50 @@ int clear(PyObject* self) {
   return 0;
 }
 
-PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(traverse)}, {Py_tp_clear, reinterpret_cast<void*>(clear)}, {0, nullptr}};
+PyType_Slot slots[] = {
+    {Py_tp_traverse, reinterpret_cast<void*>(traverse)}, {Py_tp_clear, reinterpret_cast<void*>(clear)}, {0, nullptr}};
 
 }  // namespace
 
 nb::dict stats_dict(const EngineStats& stats) {
   nb::dict made;
 #define TIERCEL_STAT(name) made[#name] = stats.name
-  TIERCEL_STAT(hits); TIERCEL_STAT(redis_hits); TIERCEL_STAT(misses); TIERCEL_STAT(stale_hits);
-  TIERCEL_STAT(loads); TIERCEL_STAT(load_failures); TIERCEL_STAT(joined); TIERCEL_STAT(loads_uncached);
-  TIERCEL_STAT(stores); TIERCEL_STAT(stores_refused); TIERCEL_STAT(invalidations); TIERCEL_STAT(pending); TIERCEL_STAT(pending_overflows);
-  TIERCEL_STAT(damaged); TIERCEL_STAT(oversized); TIERCEL_STAT(decode_failures); TIERCEL_STAT(verify_failures); TIERCEL_STAT(sealed);
-  TIERCEL_STAT(pushes); TIERCEL_STAT(flushes); TIERCEL_STAT(redis_timeouts); TIERCEL_STAT(redis_errors); TIERCEL_STAT(reconnects);
-  TIERCEL_STAT(redis_commands); TIERCEL_STAT(redis_bytes_in); TIERCEL_STAT(redis_bytes_out); TIERCEL_STAT(redis_writes);
-  TIERCEL_STAT(l1_bytes); TIERCEL_STAT(l1_bytes_max); TIERCEL_STAT(l1_entries); TIERCEL_STAT(l1_evicted); TIERCEL_STAT(l1_expired);
-  TIERCEL_STAT(redis_state); TIERCEL_STAT(redis_error); TIERCEL_STAT(redis_version); TIERCEL_STAT(tracking);
+  TIERCEL_STAT(hits);
+  TIERCEL_STAT(redis_hits);
+  TIERCEL_STAT(misses);
+  TIERCEL_STAT(stale_hits);
+  TIERCEL_STAT(loads);
+  TIERCEL_STAT(load_failures);
+  TIERCEL_STAT(joined);
+  TIERCEL_STAT(loads_uncached);
+  TIERCEL_STAT(stores);
+  TIERCEL_STAT(stores_refused);
+  TIERCEL_STAT(invalidations);
+  TIERCEL_STAT(pending);
+  TIERCEL_STAT(pending_overflows);
+  TIERCEL_STAT(damaged);
+  TIERCEL_STAT(oversized);
+  TIERCEL_STAT(decode_failures);
+  TIERCEL_STAT(verify_failures);
+  TIERCEL_STAT(sealed);
+  TIERCEL_STAT(pushes);
+  TIERCEL_STAT(flushes);
+  TIERCEL_STAT(redis_timeouts);
+  TIERCEL_STAT(redis_errors);
+  TIERCEL_STAT(reconnects);
+  TIERCEL_STAT(redis_commands);
+  TIERCEL_STAT(redis_bytes_in);
+  TIERCEL_STAT(redis_bytes_out);
+  TIERCEL_STAT(redis_writes);
+  TIERCEL_STAT(l1_bytes);
+  TIERCEL_STAT(l1_bytes_max);
+  TIERCEL_STAT(l1_entries);
+  TIERCEL_STAT(l1_evicted);
+  TIERCEL_STAT(l1_expired);
+  TIERCEL_STAT(redis_state);
+  TIERCEL_STAT(redis_error);
+  TIERCEL_STAT(redis_version);
+  TIERCEL_STAT(tracking);
 #undef TIERCEL_STAT
   made["redis_latency"] = latency(stats.redis_latency);
   made["load_latency"] = latency(stats.load_latency);
@@ -118,9 +152,12 @@ void bind_engine(nb::module_& m) {
   bind_outcome(m);
   bind_cache(m);
   nb::class_<DriverCore>(m, "DriverCore", nb::type_slots(slots), nb::is_weak_referenceable())
-      .def("__init__", [](DriverCore* self, nb::handle settings, const nb::bytes& seed) {
-        new (self) DriverCore(std::make_shared<Engine>(engine_settings(settings), seed_of(seed)));
-      }, "settings"_a, "seed"_a)
+      .def(
+          "__init__",
+          [](DriverCore* self, nb::handle settings, const nb::bytes& seed) {
+            new (self) DriverCore(std::make_shared<Engine>(engine_settings(settings), seed_of(seed)));
+          },
+          "settings"_a, "seed"_a)
       .def_prop_ro("_owner", [](const DriverCore& d) { return d.owner; })
       .def("_set_owner", &DriverCore::set_owner, "loop"_a.none())
       .def_prop_ro("_waiting", &DriverCore::waiting)
@@ -129,18 +166,23 @@ void bind_engine(nb::module_& m) {
       .def("_receive_buffer", [](DriverCore& d, int c) { return d.receive_buffer(connection(c)); })
       .def("_received", [](DriverCore& d, int c, std::size_t bytes) { d.received(connection(c), bytes); })
       .def("_opened", [](DriverCore& d, int c, nb::object write) { d.opened(connection(c), std::move(write)); })
-      .def("_closed", [](DriverCore& d, int c, const std::string& code, std::string what, std::string advice) {
-        d.closed(connection(c), Error{code_of(code), std::move(what), std::move(advice)});
-      })
+      .def("_closed",
+           [](DriverCore& d, int c, const std::string& code, std::string what, std::string advice) {
+             d.closed(connection(c), Error{code_of(code), std::move(what), std::move(advice)});
+           })
       .def("_pause", [](DriverCore& d, int c, bool paused) { d.pause(connection(c), paused); })
       .def("_tick", &DriverCore::tick)
       .def("_ring", &DriverCore::ring)
       .def("_take_inbox", &DriverCore::take_inbox)
       .def("_cancel_by_id", &DriverCore::cancel_by_id)
-      .def("_finish_load", [](DriverCore& d, FlightId flight, const std::string& kind, const nb::bytes& payload, int codec, nb::handle usable_for,
-                              nb::handle fresh_for, nb::object failure) {
-        d.finish_load(flight, load_result(kind, payload, codec, usable_for, fresh_for), std::move(failure));
-      }, "flight"_a, "kind"_a, "payload"_a = nb::bytes("", 0), "codec"_a = 0, "usable_for"_a = nb::none(), "fresh_for"_a = nb::none(), "failure"_a = nb::none());
+      .def(
+          "_finish_load",
+          [](DriverCore& d, FlightId flight, const std::string& kind, const nb::bytes& payload, int codec,
+             nb::handle usable_for, nb::handle fresh_for, nb::object failure) {
+            d.finish_load(flight, load_result(kind, payload, codec, usable_for, fresh_for), std::move(failure));
+          },
+          "flight"_a, "kind"_a, "payload"_a = nb::bytes("", 0), "codec"_a = 0, "usable_for"_a = nb::none(),
+          "fresh_for"_a = nb::none(), "failure"_a = nb::none());
   m.def("shift_clock", [](double by) { shift_clock(seconds(by)); }, "seconds"_a);
   m.def("fork_epoch", &fork_epoch);
 }

@@ -1,9 +1,9 @@
 // Owns: this process' clock, the fork epoch, and the life of an engine in a Cache object.
 #include "cache_core.hpp"
 
+#include <pthread.h>
 #include <atomic>
 #include <ctime>
-#include <pthread.h>
 
 #include "driver_core.hpp"
 
@@ -22,7 +22,8 @@ std::uint64_t fork_epoch() { return epoch.load(std::memory_order_relaxed); }
 
 Timestamp now() {
   timespec time{};
-  clock_gettime(CLOCK_BOOTTIME, &time);   // counts suspended time, so a sleeping laptop does not serve yesterday's values
+  clock_gettime(CLOCK_BOOTTIME,
+                &time);   // counts suspended time, so a sleeping laptop does not serve yesterday's values
   const std::int64_t us = std::int64_t{time.tv_sec} * 1'000'000 + time.tv_nsec / 1000;
   return Timestamp{Duration{us + shift_us.load(std::memory_order_relaxed)}};
 }

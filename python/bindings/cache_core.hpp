@@ -49,13 +49,13 @@ class CacheCore {
   // belong to the parent.
   void abandon();
 
-  std::shared_ptr<Engine> engine;      // null until first use
-  std::uint64_t engine_epoch = 0;      // fork_epoch() when it was made
-  bool enabled = true;                 // TIERCEL_ENABLED
-  double staleness = 1.0;              // seconds; a read that asks for less goes round L1
-  Decoder untyped;                     // Tiercel's own codec, for `get` without type=
-  nb::object driver_object;            // the tiercel._driver.Driver that owns the engine's I/O
-  DriverCore* driver = nullptr;        // the same, in C++
+  std::shared_ptr<Engine> engine;  // null until first use
+  std::uint64_t engine_epoch = 0;  // fork_epoch() when it was made
+  bool enabled = true;  // TIERCEL_ENABLED
+  double staleness = 1.0;  // seconds; a read that asks for less goes round L1
+  Decoder untyped;  // Tiercel's own codec, for `get` without type=
+  nb::object driver_object;  // the tiercel._driver.Driver that owns the engine's I/O
+  DriverCore* driver = nullptr;  // the same, in C++
 };
 
 }  // namespace tiercel::python

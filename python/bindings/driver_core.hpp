@@ -33,13 +33,16 @@ class DriverCore {
   void opened(Connection connection, nb::object write);
   void closed(Connection connection, const Error& why);
   void pause(Connection connection, bool paused);
-  void tick();                 // due timers, output, the next timer
-  void ring();                 // the same, by the timer
+  void tick();  // due timers, output, the next timer
+  void ring();  // the same, by the timer
   void set_owner(nb::object loop);
   void connect();
   void disconnect();
   void finish_load(FlightId flight, LoadResult result, nb::object failure);
   void drain(bool direct);
+  // On this thread, right now, the owner's loop runs what a drain has woken: so the running loop is `owner`, and nobody need be asked
+  // (asyncio would ask the kernel for the process' id, which costs a twentieth of a GET).
+  bool wakes_here() const { return waking_thread_ != 0 && waking_thread_ == PyThread_get_thread_ident(); }
   // Keeps the Python error that is set, a KeyboardInterrupt or SystemExit, until the drain is over; then it goes on its way to the loop.
   void interrupt();
   void cancel_by_id(OperationId id);
@@ -49,14 +52,14 @@ class DriverCore {
   void clear();
 
   std::shared_ptr<Engine> engine;
-  nb::object owner;            // the loop that owns the engine, or None
+  nb::object owner;  // the loop that owns the engine, or None
 
  private:
   struct Channel {
-    nb::object write;          // transport.write; null while there is no connection
+    nb::object write;  // transport.write; null while there is no connection
     bool paused = false;
   };
-  PyObject* self() const;      // borrowed
+  PyObject* self() const;  // borrowed
   void raise_interrupt();
   void begin(Waiter* waiter);
   void handle(Event&& event, bool direct);
@@ -68,15 +71,16 @@ class DriverCore {
   void arm_timer();
   void call(const char* method, const nb::tuple& arguments);
 
-  std::unordered_map<OperationId, Waiter*> waiting_;   // strong references
-  std::deque<Waiter*> inbox_;                          // strong references
+  std::unordered_map<OperationId, Waiter*> waiting_;  // strong references
+  std::deque<Waiter*> inbox_;  // strong references
   std::unordered_map<FlightId, nb::object> failures_;
   std::array<Channel, 2> channels_;
   nb::object timer_, tick_callable_, ring_callable_;
   Timestamp timer_at_ = kNever;
   mutable PyObject* self_ = nullptr;
-  PyObject* interrupt_ = nullptr;   // a KeyboardInterrupt or SystemExit that a woken task raised
-  OperationId connecting_ = 0;   // the connect() that operations of the owner wait for; 0: none
+  PyObject* interrupt_ = nullptr;  // a KeyboardInterrupt or SystemExit that a woken task raised
+  OperationId connecting_ = 0;  // the connect() that operations of the owner wait for; 0: none
+  unsigned long waking_thread_ = 0;
   bool draining_ = false, tick_scheduled_ = false;
 };
 

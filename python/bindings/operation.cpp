@@ -11,8 +11,7 @@ namespace tiercel::python {
 namespace {
 
 struct Operation {
-  PyObject_HEAD
-  enum class State : std::uint8_t { created, waiting, ended };
+  PyObject_HEAD enum class State : std::uint8_t { created, waiting, ended };
   PyObject* cache;
   Waiter* waiter;
   std::shared_ptr<Request> request;
@@ -86,9 +85,11 @@ PySendResult start(Operation* operation, PyObject* home, PyObject** result) {
   }
   if (PyErr_Occurred()) return failed(operation, result);
   nb::object running;
+  if (home == nullptr && core->driver->wakes_here()) home = core->driver->owner.ptr();
   if (home == nullptr) {
     running = nb::steal(PyObject_CallNoArgs(names().get_running_loop));
-    if (running.is_valid() && running.is_none()) PyErr_SetString(PyExc_RuntimeError, "no running event loop: await it in one");
+    if (running.is_valid() && running.is_none())
+      PyErr_SetString(PyExc_RuntimeError, "no running event loop: await it in one");
     if (!running.is_valid() || running.is_none()) return failed(operation, result);
     home = running.ptr();
   }
@@ -109,7 +110,7 @@ PySendResult send(PyObject* self, PyObject*, PyObject** result) {
 // PySendResult to what generators' methods return: StopIteration for the value.
 PyObject* yielded(PySendResult outcome, PyObject* value) {
   if (outcome != PYGEN_RETURN) return value;
-  if (PyTuple_Check(value) || PyExceptionInstance_Check(value)) {   // SetObject would unpack or adopt these
+  if (PyTuple_Check(value) || PyExceptionInstance_Check(value)) {  // SetObject would unpack or adopt these
     PyObject* stop = PyObject_CallOneArg(PyExc_StopIteration, value);
     if (stop != nullptr) PyErr_SetObject(PyExc_StopIteration, stop);
     Py_XDECREF(stop);
@@ -157,7 +158,7 @@ PyObject* if_immediate(PyObject* self, PyObject*) {
 void leave(Operation* operation) {
   if (operation->waiter != nullptr) {
     Waiter* waiter = std::exchange(operation->waiter, nullptr);
-    drop_callbacks(waiter);   // nobody is left to be told
+    drop_callbacks(waiter);  // nobody is left to be told
     cancel(waiter, nullptr);
     Py_CLEAR(waiter->failure);
     Py_DECREF(waiter);
@@ -191,7 +192,8 @@ PyObject* itself(PyObject* self) { return Py_NewRef(self); }
 
 PyObject* repr(PyObject* self) {
   Operation* operation = as_operation(self);
-  return PyUnicode_FromFormat("<tiercel %s at %p>", operation->request ? operation->request->name() : "operation", self);
+  return PyUnicode_FromFormat("<tiercel %s at %p>", operation->request ? operation->request->name() : "operation",
+                              self);
 }
 
 PyObject* get_name(PyObject* self, void*) {
@@ -199,7 +201,7 @@ PyObject* get_name(PyObject* self, void*) {
   return PyUnicode_FromFormat("Cache.%s", operation->request ? operation->request->name() : "operation");
 }
 PyObject* get_running(PyObject*, void*) { Py_RETURN_FALSE; }
-PyObject* get_frame(PyObject*, void*) { Py_RETURN_NONE; }   // what Task.print_stack looks for
+PyObject* get_frame(PyObject*, void*) { Py_RETURN_NONE; }  // what Task.print_stack looks for
 PyObject* get_await(PyObject* self, void*) {
   Operation* operation = as_operation(self);
   return Py_NewRef(operation->waiter != nullptr ? reinterpret_cast<PyObject*>(operation->waiter) : Py_None);
@@ -210,7 +212,8 @@ void finalize(PyObject* self) {
   PyObject *type, *value, *traceback;
   PyErr_Fetch(&type, &value, &traceback);
   if (operation->state == Operation::State::created &&
-      PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine 'Cache.%s' was never awaited", operation->request->name()) != 0) {
+      PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine 'Cache.%s' was never awaited", operation->request->name()) !=
+          0) {
     PyErr_WriteUnraisable(self);
   }
   if (operation->state == Operation::State::waiting) leave(operation);
@@ -235,10 +238,11 @@ PyMethodDef methods[] = {
     {"_begin_at", begin_at, METH_O, nullptr},
     {"_if_immediate", if_immediate, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
-PyGetSetDef properties[] = {{"__name__", get_name, nullptr, nullptr, nullptr},     {"__qualname__", get_name, nullptr, nullptr, nullptr},
-                            {"cr_running", get_running, nullptr, nullptr, nullptr}, {"cr_frame", get_frame, nullptr, nullptr, nullptr},
-                            {"cr_code", get_frame, nullptr, nullptr, nullptr},      {"cr_await", get_await, nullptr, nullptr, nullptr},
-                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef properties[] = {
+    {"__name__", get_name, nullptr, nullptr, nullptr},      {"__qualname__", get_name, nullptr, nullptr, nullptr},
+    {"cr_running", get_running, nullptr, nullptr, nullptr}, {"cr_frame", get_frame, nullptr, nullptr, nullptr},
+    {"cr_code", get_frame, nullptr, nullptr, nullptr},      {"cr_await", get_await, nullptr, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
                        {Py_tp_finalize, reinterpret_cast<void*>(finalize)},
                        {Py_tp_repr, reinterpret_cast<void*>(repr)},
@@ -254,10 +258,13 @@ PyType_Spec spec = {"tiercel._core.Operation", sizeof(Operation), 0, Py_TPFLAGS_
 
 bool make_operation_type(PyObject* module) {
   operation_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  if (operation_type == nullptr || PyModule_AddObjectRef(module, "Operation", reinterpret_cast<PyObject*>(operation_type)) != 0) return false;
+  if (operation_type == nullptr ||
+      PyModule_AddObjectRef(module, "Operation", reinterpret_cast<PyObject*>(operation_type)) != 0)
+    return false;
   nb::object coroutine = nb::steal(PyImport_ImportModule("collections.abc"));
   if (coroutine.is_valid()) coroutine = nb::steal(PyObject_GetAttrString(coroutine.ptr(), "Coroutine"));
-  if (coroutine.is_valid()) coroutine = nb::steal(PyObject_CallMethod(coroutine.ptr(), "register", "O", operation_type));
+  if (coroutine.is_valid())
+    coroutine = nb::steal(PyObject_CallMethod(coroutine.ptr(), "register", "O", operation_type));
   return coroutine.is_valid();
 }
 

@@ -17,6 +17,10 @@ PyObject* attribute(const char* module, const char* name) {
 
 const Names& names() { return loaded; }
 
+void write_unraisable(PyObject* where) {
+  if (PyErr_Occurred()) PyErr_WriteUnraisable(where);
+}
+
 bool load_names() {
   loaded.call_soon = PyUnicode_InternFromString("call_soon");
   loaded.call_soon_threadsafe = PyUnicode_InternFromString("call_soon_threadsafe");
@@ -26,8 +30,8 @@ bool load_names() {
   loaded.get_running_loop = attribute("asyncio", "_get_running_loop");
   loaded.cancelled_error = attribute("asyncio", "CancelledError");
   loaded.invalid_state_error = attribute("asyncio", "InvalidStateError");
-  return loaded.call_soon && loaded.call_soon_threadsafe && loaded.call_later && loaded.cancel && loaded.context_keyword &&
-         loaded.get_running_loop && loaded.cancelled_error && loaded.invalid_state_error;
+  return loaded.call_soon && loaded.call_soon_threadsafe && loaded.call_later && loaded.cancel &&
+         loaded.context_keyword && loaded.get_running_loop && loaded.cancelled_error && loaded.invalid_state_error;
 }
 
 }  // namespace tiercel::python

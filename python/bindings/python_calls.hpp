@@ -19,5 +19,7 @@ struct Names {
 // Valid after load_names(); the references are kept for the life of the process.
 const Names& names();
 bool load_names();
+// Reports the Python error, if there is one, where nobody can be told of it.
+void write_unraisable(PyObject* where);
 
 }  // namespace tiercel::python

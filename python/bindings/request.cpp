@@ -13,7 +13,8 @@ bool KeyText::assign(PyObject* key) {
     if (bytes == nullptr) {
       if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) return false;
       PyErr_Clear();
-      PyErr_Format(PyExc_ValueError, "key: %R has lone surrogates and is not text in UTF-8; pass bytes for keys that are not text", key);
+      PyErr_Format(PyExc_ValueError,
+                   "key: %R has lone surrogates and is not text in UTF-8; pass bytes for keys that are not text", key);
       return false;
     }
   } else if (PyBytes_Check(key)) {

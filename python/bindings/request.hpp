@@ -24,7 +24,7 @@ class KeyText {
  private:
   nb::object held_;
   std::string_view borrowed_;
-  std::string owned_;   // only of keys beyond kKeyBytesMax
+  std::string owned_;  // only of keys beyond kKeyBytesMax
 };
 
 class Request {

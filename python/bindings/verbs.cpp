@@ -92,7 +92,9 @@ Outcome LoadRequest::unanswered() const { return owner_is_slow(Outcome::Kind::ru
 
 // ---- set
 
-PyObject* StoreRequest::immediately(CacheCore& core) { return core.enabled ? nullptr : disabled(Outcome::Kind::not_stored); }
+PyObject* StoreRequest::immediately(CacheCore& core) {
+  return core.enabled ? nullptr : disabled(Outcome::Kind::not_stored);
+}
 
 OperationId StoreRequest::submit(Engine& engine, Timestamp now) {
   return engine.store(key.view(), std::move(payload), std::move(options), now);
@@ -109,9 +111,12 @@ void InvalidateRequest::given_up(Engine& engine) const {
 
 OperationId InvalidateRequest::submit(Engine& engine, Timestamp now) {
   switch (what) {
-    case What::names: return engine.invalidate(keys, tags, now);
-    case What::pattern: return engine.invalidate_matching(pattern, now);
-    case What::everything: break;
+    case What::names:
+      return engine.invalidate(keys, tags, now);
+    case What::pattern:
+      return engine.invalidate_matching(pattern, now);
+    case What::everything:
+      break;
   }
   return engine.clear(now);
 }

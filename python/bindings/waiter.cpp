@@ -120,7 +120,9 @@ PyObject* cancel_method(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 }
 
 PyObject* done(PyObject* self, PyObject*) { return PyBool_FromLong(as_waiter(self)->state != Waiter::State::pending); }
-PyObject* cancelled(PyObject* self, PyObject*) { return PyBool_FromLong(as_waiter(self)->state == Waiter::State::cancelled); }
+PyObject* cancelled(PyObject* self, PyObject*) {
+  return PyBool_FromLong(as_waiter(self)->state == Waiter::State::cancelled);
+}
 PyObject* get_loop(PyObject* self, PyObject*) { return Py_NewRef(as_waiter(self)->home); }
 
 PyObject* exception(PyObject* self, PyObject*) {
@@ -205,19 +207,18 @@ PyCFunction c_function(Function* function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-PyMethodDef methods[] = {
-    {"add_done_callback", c_function(add_done_callback), METH_FASTCALL | METH_KEYWORDS, nullptr},
-    {"remove_done_callback", remove_done_callback, METH_O, nullptr},
-    {"result", result, METH_NOARGS, nullptr},
-    {"exception", exception, METH_NOARGS, nullptr},
-    {"cancel", c_function(cancel_method), METH_FASTCALL | METH_KEYWORDS, nullptr},
-    {"done", done, METH_NOARGS, nullptr},
-    {"cancelled", cancelled, METH_NOARGS, nullptr},
-    {"get_loop", get_loop, METH_NOARGS, nullptr},
-    {"give_up", give_up, METH_NOARGS, nullptr},
-    {"give_up_with", c_function(give_up_with), METH_FASTCALL, nullptr},
-    {"hear", hear, METH_NOARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {{"add_done_callback", c_function(add_done_callback), METH_FASTCALL | METH_KEYWORDS, nullptr},
+                         {"remove_done_callback", remove_done_callback, METH_O, nullptr},
+                         {"result", result, METH_NOARGS, nullptr},
+                         {"exception", exception, METH_NOARGS, nullptr},
+                         {"cancel", c_function(cancel_method), METH_FASTCALL | METH_KEYWORDS, nullptr},
+                         {"done", done, METH_NOARGS, nullptr},
+                         {"cancelled", cancelled, METH_NOARGS, nullptr},
+                         {"get_loop", get_loop, METH_NOARGS, nullptr},
+                         {"give_up", give_up, METH_NOARGS, nullptr},
+                         {"give_up_with", c_function(give_up_with), METH_FASTCALL, nullptr},
+                         {"hear", hear, METH_NOARGS, nullptr},
+                         {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef properties[] = {{"_asyncio_future_blocking", get_blocking, set_blocking, nullptr, nullptr},
                             {"heard", get_heard, set_heard, nullptr, nullptr},
                             {"home", get_home, nullptr, nullptr, nullptr},
@@ -236,7 +237,8 @@ PyType_Spec spec = {"tiercel._core.Waiter", sizeof(Waiter), 0, Py_TPFLAGS_DEFAUL
 
 bool make_waiter_type(PyObject* module) {
   waiter_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  return waiter_type != nullptr && PyModule_AddObjectRef(module, "Waiter", reinterpret_cast<PyObject*>(waiter_type)) == 0;
+  return waiter_type != nullptr &&
+         PyModule_AddObjectRef(module, "Waiter", reinterpret_cast<PyObject*>(waiter_type)) == 0;
 }
 
 Waiter* make_waiter(DriverCore& driver, PyObject* driver_object, PyObject* home, std::shared_ptr<Request> request) {

@@ -14,20 +14,19 @@ namespace tiercel::python {
 class DriverCore;
 
 struct Waiter {
-  PyObject_HEAD
-  enum class State : std::uint8_t { pending, done, cancelled };
-  DriverCore* driver;          // kept alive by driver_object
+  PyObject_HEAD enum class State : std::uint8_t { pending, done, cancelled };
+  DriverCore* driver;  // kept alive by driver_object
   PyObject* driver_object;
-  PyObject* home;              // the event loop (or waiting thread) that is told
-  PyObject* callback;          // the first, which is nearly always the only one
+  PyObject* home;  // the event loop (or waiting thread) that is told
+  PyObject* callback;  // the first, which is nearly always the only one
   PyObject* context;
-  PyObject* more;              // list of (callback, context), or null
+  PyObject* more;  // list of (callback, context), or null
   PyObject* cancel_message;
-  PyObject* failure;           // the exception of a load that failed, or null
-  OperationId id;              // 0: not yet submitted
+  PyObject* failure;  // the exception of a load that failed, or null
+  OperationId id;  // 0: not yet submitted
   State state;
-  bool blocking;               // _asyncio_future_blocking
-  bool heard;                  // the owner has shown a sign of life since this was last cleared
+  bool blocking;  // _asyncio_future_blocking
+  bool heard;  // the owner has shown a sign of life since this was last cleared
   std::shared_ptr<Request> request;
   Outcome outcome;
 };
