@@ -61,8 +61,9 @@ std::optional<ServerTime> server_time(const resp::Value& reply) {
   if (reply.type != resp::Value::Type::array || reply.items.size() != 2) return std::nullopt;
   const auto seconds = number_in<std::int64_t>(reply.items[0].text);
   const auto micros = number_in<std::int64_t>(reply.items[1].text);
-  constexpr std::int64_t seconds_max = 1'000'000'000'000;   // the year 33658
-  if (!seconds || !micros || *seconds < 0 || *seconds > seconds_max || *micros < 0 || *micros >= 1'000'000) return std::nullopt;
+  constexpr std::int64_t seconds_max = 1'000'000'000'000;  // the year 33658
+  if (!seconds || !micros || *seconds < 0 || *seconds > seconds_max || *micros < 0 || *micros >= 1'000'000)
+    return std::nullopt;
   return ServerTime{Duration{*seconds * 1'000'000 + *micros}};
 }
 
@@ -74,7 +75,8 @@ void Handshake::begin(const SessionOptions& options, std::string& out, Slots& sl
   };
   std::vector<std::string_view> hello{"HELLO", "3"};
   if (!options.user.empty() || !options.password.empty()) {
-    hello.insert(hello.end(), {"AUTH", options.user.empty() ? "default" : std::string_view{options.user}, options.password});
+    hello.insert(hello.end(),
+                 {"AUTH", options.user.empty() ? "default" : std::string_view{options.user}, options.password});
   }
   if (!options.client_name.empty()) hello.insert(hello.end(), {"SETNAME", options.client_name});
   ask(Slot::Kind::hello, hello);
@@ -108,8 +110,9 @@ std::optional<Error> Handshake::take(const Slot& slot, const resp::Value& reply,
         return std::nullopt;
       }
       if (auto error = unless_permanent(reply)) return error;
-      if (clock.known()) return std::nullopt;      // from INFO
-      return Error{ErrorCode::refused, "the server tells its time neither by TIME nor by INFO", "let the ACL of this user have TIME"};
+      if (clock.known()) return std::nullopt;  // from INFO
+      return Error{ErrorCode::refused, "the server tells its time neither by TIME nor by INFO",
+                   "let the ACL of this user have TIME"};
     case Slot::Kind::ping:
       if (reply.is_error()) return unless_permanent(reply);
       return reply.type == resp::Value::Type::simple_string ? std::nullopt : std::optional{surprise("PING")};
@@ -124,7 +127,8 @@ std::optional<Error> Handshake::take(const Slot& slot, const resp::Value& reply,
 std::optional<Error> Handshake::take_hello(const resp::Value& reply) {
   if (reply.is_error()) return classify(reply.text);
   if (reply.type == resp::Value::Type::array) {
-    return Error{ErrorCode::too_old, "the server answers in RESP2", "RESP3 is needed: Redis 6.2 or Valkey, or later, without a proxy in between"};
+    return Error{ErrorCode::too_old, "the server answers in RESP2",
+                 "RESP3 is needed: Redis 6.2 or Valkey, or later, without a proxy in between"};
   }
   if (reply.type != resp::Value::Type::map) return surprise("HELLO");
   std::int64_t protocol = 0;
@@ -139,7 +143,8 @@ std::optional<Error> Handshake::take_hello(const resp::Value& reply) {
   return unless_recent(facts_.version);
 }
 
-std::optional<Error> Handshake::take_info(const resp::Value& reply, const Slot& slot, ServerOffset& clock, Timestamp now) {
+std::optional<Error> Handshake::take_info(const resp::Value& reply, const Slot& slot, ServerOffset& clock,
+                                          Timestamp now) {
   if (reply.is_error()) return unless_permanent(reply);
   if (!reply.is_string()) return surprise("INFO");
   facts_.run_id = quoted(info_field(reply.text, "run_id"));

@@ -24,8 +24,8 @@ namespace tiercel::redis {
 
 struct ServerFacts {
   std::string version;
-  std::string run_id;              // empty: not permitted
-  std::uint64_t client_id = 0;     // 0: not told
+  std::string run_id;  // empty: not permitted
+  std::uint64_t client_id = 0;  // 0: not told
   bool tracks = false;
 };
 

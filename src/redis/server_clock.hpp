@@ -28,7 +28,7 @@ class ServerOffset {
   }
 
  private:
-  static constexpr int kDriftShare = 2000;   // 500 parts in a million, the worst that NTP allows a clock
+  static constexpr int kDriftShare = 2000;  // 500 parts in a million, the worst that NTP allows a clock
 
   bool known_ = false;
   Duration offset_{0};

@@ -44,7 +44,8 @@ void Session::received(std::size_t bytes, Timestamp now) { impl_->received(bytes
 std::string_view Session::output() const { return impl_->output.view(); }
 void Session::sent(std::size_t bytes) { impl_->output.take(bytes); }
 
-Session::Submitted Session::submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked) {
+Session::Submitted Session::submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now,
+                                   bool tracked) {
   return impl_->submit(arguments, token, now, tracked);
 }
 
@@ -59,9 +60,11 @@ std::size_t Session::in_flight() const { return impl_->commands_in_flight(); }
 std::uint64_t Session::pushes_ignored() const { return impl_->pushes_ignored; }
 std::uint64_t Session::writes() const { return impl_->writes; }
 
-Session::Submitted Session::Impl::submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked) {
+Session::Submitted Session::Impl::submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now,
+                                         bool tracked) {
   if (state != State::ready) return Submitted::down;
-  if (commands_in_flight() >= options.in_flight_max || output.size() >= options.write_buffer_max) return Submitted::full;
+  if (commands_in_flight() >= options.in_flight_max || output.size() >= options.write_buffer_max)
+    return Submitted::full;
   Slot slot{.kind = Slot::Kind::command, .token = token, .sent = now};
   std::string& out = writing();
   if (tracked && tracking) {

@@ -31,26 +31,29 @@ struct ReplyToken {
 class SessionListener {
  public:
   virtual ~SessionListener() = default;
-  virtual void on_reply(ReplyToken token, const resp::Value& value) = 0;   // views are valid during the call
-  virtual void on_lost(ReplyToken token, const Error& why) = 0;            // queued or sent, its reply not seen: unknown outcome
+  virtual void on_reply(ReplyToken token, const resp::Value& value) = 0;  // views are valid during the call
+  virtual void on_lost(ReplyToken token, const Error& why) = 0;  // queued or sent, its reply not seen: unknown outcome
   virtual void on_invalidated(std::string_view redis_key) = 0;
-  virtual void on_flushed() = 0;                                           // a null push: everything
-  virtual void on_ready() = 0;                                             // handshake done; the first commands may be submitted
-  virtual void on_down(const Error& why) = 0;                              // was ready, or could not become it
+  virtual void on_flushed() = 0;  // a null push: everything
+  virtual void on_ready() = 0;  // handshake done; the first commands may be submitted
+  virtual void on_down(const Error& why) = 0;  // was ready, or could not become it
 };
 
 struct SessionOptions {
-  std::string user, password;        // empty: no AUTH; user empty: "default"
+  std::string user, password;  // empty: no AUTH; user empty: "default"
   unsigned database = 0;
-  std::string client_name;           // CLIENT SETNAME; empty: none
-  bool tracking = true;              // CLIENT TRACKING ON OPTIN; if the server refuses it, go on without: tracks() is false
-  std::size_t value_bytes_max = (8u << 20) + 65536;   // a longer bulk is read past and given as resp::Value::Type::oversized
+  std::string client_name;  // CLIENT SETNAME; empty: none
+  bool tracking = true;  // CLIENT TRACKING ON OPTIN; if the server refuses it, go on without: tracks() is false
+  std::size_t value_bytes_max =
+      (8u << 20) + 65536;  // a longer bulk is read past and given as resp::Value::Type::oversized
   std::size_t in_flight_max = 10'000;
   std::size_t write_buffer_max = 8u << 20;
   Duration handshake_max = std::chrono::seconds{2};
-  Duration silence_max = std::chrono::seconds{5};     // replies owed and not a byte for so long: the connection is given up
-  Duration heartbeat_every{0};       // idle for so long (or 30 s without TIME): TIME is sent, which moves watermark and offset; 0: never
-  Duration backoff_min = std::chrono::milliseconds{50}, backoff_max = std::chrono::seconds{5};   // full jitter
+  Duration silence_max =
+      std::chrono::seconds{5};  // replies owed and not a byte for so long: the connection is given up
+  Duration heartbeat_every{
+      0};  // idle for so long (or 30 s without TIME): TIME is sent, which moves watermark and offset; 0: never
+  Duration backoff_min = std::chrono::milliseconds{50}, backoff_max = std::chrono::seconds{5};  // full jitter
 };
 
 class Session {
@@ -65,18 +68,19 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   // --- life
-  void start(Timestamp now);            // from idle, failed or ended: wishes to open
-  void end(Timestamp now);              // wishes to close; what is in flight is lost; no reconnection
-  Wish take_wish();                     // what the driver must do now; asked after every call, until `none`. After `close`: no closed()
-  void opened(Timestamp now);           // the driver connected (TLS done): the handshake begins
-  void closed(const Error& why, Timestamp now);   // the connection is gone, or could not be made; call at most once per open
+  void start(Timestamp now);  // from idle, failed or ended: wishes to open
+  void end(Timestamp now);  // wishes to close; what is in flight is lost; no reconnection
+  Wish take_wish();  // what the driver must do now; asked after every call, until `none`. After `close`: no closed()
+  void opened(Timestamp now);  // the driver connected (TLS done): the handshake begins
+  void closed(const Error& why,
+              Timestamp now);  // the connection is gone, or could not be made; call at most once per open
   void advance(Timestamp now);
   std::optional<Timestamp> next_deadline() const;
 
   // --- bytes
-  std::span<char> receive_buffer();                    // where the driver may write; never empty; valid until received()
+  std::span<char> receive_buffer();  // where the driver may write; never empty; valid until received()
   void received(std::size_t bytes, Timestamp now);
-  std::string_view output() const;                     // what is to be sent; stays valid until sent() or submit()
+  std::string_view output() const;  // what is to be sent; stays valid until sent() or submit()
   void sent(std::size_t bytes);
 
   // --- commands (only when ready, else `down`; `full` past in_flight_max or write_buffer_max)
@@ -88,14 +92,15 @@ class Session {
   State state() const;
   // During on_reply of a command submitted as tracked: whether the server has in truth remembered this very read. Ask there, not before.
   bool tracks() const;
-  const std::string& server_version() const;           // "7.0.15"; empty before the first handshake
-  const std::string& run_id() const;                   // from INFO server; empty if not permitted
+  const std::string& server_version() const;  // "7.0.15"; empty before the first handshake
+  const std::string& run_id() const;  // from INFO server; empty if not permitted
   std::uint64_t client_id() const;
-  Duration server_offset() const;                      // ServerTime minus Timestamp, from TIME (middle of the round trip)
-  const std::optional<Error>& last_error() const;      // why it is not ready, if it is not; `failed` state: needs the operator
-  std::size_t in_flight() const;                       // commands of the listener whose reply is owed
-  std::uint64_t pushes_ignored() const;                // of other kinds than `invalidate`
-  std::uint64_t writes() const;                        // times output() went from empty to not: for tests of pipelining
+  Duration server_offset() const;  // ServerTime minus Timestamp, from TIME (middle of the round trip)
+  const std::optional<Error>& last_error()
+      const;  // why it is not ready, if it is not; `failed` state: needs the operator
+  std::size_t in_flight() const;  // commands of the listener whose reply is owed
+  std::uint64_t pushes_ignored() const;  // of other kinds than `invalidate`
+  std::uint64_t writes() const;  // times output() went from empty to not: for tests of pipelining
 
   // --- any thread. Read the watermark first, then the generation, then the entry: they are written in the other order.
   // 0 while not ready; otherwise a number that grows with every handshake, and when the server says MOVED or that tracking is off:

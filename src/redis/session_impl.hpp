@@ -52,7 +52,7 @@ struct Session::Impl {
   void begin_handshake(Timestamp now);
   void go_on_with_handshake(Timestamp now);
   void become_ready(Timestamp now);
-  void give_up(const Error& why, Timestamp now);      // our doing: the connection is to be closed
+  void give_up(const Error& why, Timestamp now);  // our doing: the connection is to be closed
   void go_down(const Error& why, State next, Timestamp now);
   void new_generation();
   void advance(Timestamp now);
@@ -70,7 +70,7 @@ struct Session::Impl {
 
   Submitted submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked);
   void owe(const Slot& slot);
-  std::string& writing();                             // the output, counted as a new write if it was empty
+  std::string& writing();  // the output, counted as a new write if it was empty
   bool connected() const { return state == State::handshaking || state == State::ready; }
   std::size_t commands_in_flight() const { return slots.size() - (heartbeat_owed ? 1 : 0); }
 
@@ -82,25 +82,25 @@ struct Session::Impl {
   State state = State::idle;
   std::optional<Error> error;
   bool open_wished = false, close_wished = false;
-  Timestamp deadline{};                               // opening, handshaking: given up; waiting, failed: tried again
+  Timestamp deadline{};  // opening, handshaking: given up; waiting, failed: tried again
   Timestamp ready_since{};
   Backoff backoff;
   std::optional<Predecessor> predecessor;
-  bool predecessor_ended = false;                     // by this handshake
-  std::uint64_t connection = 0;                       // counts them: a callback may have ended the one being read
+  bool predecessor_ended = false;  // by this handshake
+  std::uint64_t connection = 0;  // counts them: a callback may have ended the one being read
 
   resp::Parser parser;
   Output output;
   Slots slots;
   Handshake handshake;
   bool tracking = false;
-  bool reply_untracked = false;                       // while a tracked command's reply is told whose CLIENT CACHING was refused
+  bool reply_untracked = false;  // while a tracked command's reply is told whose CLIENT CACHING was refused
   ServerOffset clock;
   std::string version;
   std::uint32_t last_generation = 0;
-  Timestamp heard_at{};                               // the last byte
-  Timestamp owed_since{};                             // since when a reply has been owed without pause
-  Timestamp said_at{};                                // the last command
+  Timestamp heard_at{};  // the last byte
+  Timestamp owed_since{};  // since when a reply has been owed without pause
+  Timestamp said_at{};  // the last command
   Timestamp time_asked_at{};
   bool heartbeat_owed = false;
   std::uint64_t writes = 0;

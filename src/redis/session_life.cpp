@@ -23,7 +23,11 @@ resp::Limits limits_of(const SessionOptions& options) {
 }  // namespace
 
 Session::Impl::Impl(Session& session, SessionOptions given, SessionListener& to, Dice& chance)
-    : face(session), options(std::move(given)), listener(to), dice(chance), backoff(options.backoff_min, options.backoff_max),
+    : face(session),
+      options(std::move(given)),
+      listener(to),
+      dice(chance),
+      backoff(options.backoff_min, options.backoff_max),
       parser(limits_of(options)) {}
 
 void Session::Impl::wish_open(Timestamp now) {
@@ -85,7 +89,8 @@ void Session::Impl::go_down(const Error& why, State next, Timestamp now) {
   if (state == State::ready) {
     const auto& facts = handshake.facts();
     predecessor = Predecessor{facts.client_id, facts.run_id};
-    if (now - ready_since >= options.backoff_max) backoff.reset();   // a server that drops us at once is not a server that is well
+    if (now - ready_since >= options.backoff_max)
+      backoff.reset();  // a server that drops us at once is not a server that is well
   }
   state = next;
   error = why;
@@ -105,7 +110,8 @@ void Session::Impl::go_down(const Error& why, State next, Timestamp now) {
 
 Timestamp Session::Impl::heartbeat_deadline() const {
   if (options.heartbeat_every <= Duration{0} || heartbeat_owed) return kNever;
-  return std::min(said_at + options.heartbeat_every, time_asked_at + std::max(kClockCheckEvery, options.heartbeat_every));
+  return std::min(said_at + options.heartbeat_every,
+                  time_asked_at + std::max(kClockCheckEvery, options.heartbeat_every));
 }
 
 std::optional<Timestamp> Session::Impl::next_deadline() const {
@@ -129,10 +135,13 @@ void Session::Impl::advance(Timestamp now) {
   if (!due || now < *due) return;
   switch (state) {
     case State::opening:
-      return give_up({ErrorCode::away, "no connection within " + seconds_of(options.handshake_max), "see that the server is reachable"}, now);
+      return give_up({ErrorCode::away, "no connection within " + seconds_of(options.handshake_max),
+                      "see that the server is reachable"},
+                     now);
     case State::handshaking:
       return give_up({ErrorCode::away, "the server did not answer within " + seconds_of(options.handshake_max),
-                      "see whether it hangs, and whether TLS is meant (rediss://)"}, now);
+                      "see whether it hangs, and whether TLS is meant (rediss://)"},
+                     now);
     case State::waiting:
     case State::failed:
       return wish_open(now);
@@ -140,7 +149,9 @@ void Session::Impl::advance(Timestamp now) {
       break;
   }
   if (!slots.empty() && now >= silence_deadline()) {
-    return give_up({ErrorCode::away, "not a byte from the server for " + seconds_of(options.silence_max), "see whether it hangs"}, now);
+    return give_up(
+        {ErrorCode::away, "not a byte from the server for " + seconds_of(options.silence_max), "see whether it hangs"},
+        now);
   }
   resp::append_command(writing(), {"TIME"});
   owe({.kind = Slot::Kind::heartbeat, .token = {}, .sent = now});

@@ -8,7 +8,8 @@ namespace {
 using Type = resp::Value::Type;
 
 Error surprise(const char* what) {
-  return {ErrorCode::protocol, std::string{"the server sent "} + what, "see that nothing stands between this process and the server"};
+  return {ErrorCode::protocol, std::string{"the server sent "} + what,
+          "see that nothing stands between this process and the server"};
 }
 
 }  // namespace
@@ -81,7 +82,8 @@ std::optional<Error> Session::Impl::take_caching(Slot& slot, const resp::Value& 
 }
 
 void Session::Impl::take_command(const Slot& slot, const resp::Value& reply) {
-  if (reply.is_error() && reply.text.starts_with("MOVED ")) new_generation();   // slots have moved: pushes may be missing
+  if (reply.is_error() && reply.text.starts_with("MOVED "))
+    new_generation();  // slots have moved: pushes may be missing
   face.watermark_.store(slot.sent.time_since_epoch().count(), std::memory_order_release);
   reply_untracked = slot.caching_refused;
   listener.on_reply(slot.token, reply);
@@ -90,7 +92,8 @@ void Session::Impl::take_command(const Slot& slot, const resp::Value& reply) {
 
 void Session::Impl::take_heartbeat(const Slot& slot, const resp::Value& reply, Timestamp now) {
   heartbeat_owed = false;
-  if (const auto time = server_time(reply)) clock.learn(*time, slot.sent, now);   // an error tells no time, but that all is well
+  if (const auto time = server_time(reply))
+    clock.learn(*time, slot.sent, now);  // an error tells no time, but that all is well
   face.watermark_.store(slot.sent.time_since_epoch().count(), std::memory_order_release);
 }
 

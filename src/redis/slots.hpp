@@ -14,13 +14,19 @@ namespace tiercel::redis {
 
 struct Slot {
   enum class Kind : std::uint8_t {
-    command,                                            // of the listener
-    hello, select, tracking, info, time, ping, kill,    // of the handshake
+    command,  // of the listener
+    hello,
+    select,
+    tracking,
+    info,
+    time,
+    ping,
+    kill,  // of the handshake
     heartbeat,
   };
   Kind kind = Kind::command;
-  bool caching_owed = false;      // CLIENT CACHING YES went before it, and its reply has not come yet
-  bool caching_refused = false;   // ... and was an error: the command was read untracked
+  bool caching_owed = false;  // CLIENT CACHING YES went before it, and its reply has not come yet
+  bool caching_refused = false;  // ... and was an error: the command was read untracked
   ReplyToken token;
   Timestamp sent;
 };
@@ -53,7 +59,7 @@ class Slots {
     first_ = 0;
   }
 
-  std::vector<Slot> ring_;        // its size is 0 or a power of two
+  std::vector<Slot> ring_;  // its size is 0 or a power of two
   std::size_t first_ = 0;
   std::size_t count_ = 0;
 };

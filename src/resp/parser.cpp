@@ -39,9 +39,10 @@ Parser::Next Parser::read_message() {
     Value& place = root ? value_ : open_.back().value.items.emplace_back();
     const Step step = skipping_ ? read_past(place) : read_element(place);
     if (step == Step::leaf) {
-      if (at_ - begin_ > 2 * limits_.message_bytes_max) return fail("a reply without end"), Next::error;
+      if (reply_bytes_ > 2 * limits_.message_bytes_max) return fail("a reply without end"), Next::error;
       if (!root && !finish_element()) continue;
       begin_ = at_;
+      reply_bytes_ = 0;
       items_left_ = limits_.items_max;
       return Next::value;
     }
@@ -50,9 +51,9 @@ Parser::Next Parser::read_message() {
       if (const auto parent = open_.size() - 1; parent > 0) open_[parent - 1].value.items.pop_back();
       continue;
     }
+    if (step == Step::error) return Next::error;
     if (!root) open_.back().value.items.pop_back();
     if (step == Step::more) return Next::more;
-    if (step == Step::error) return Next::error;
   }
 }
 
@@ -61,7 +62,7 @@ bool Parser::finish_element() {
   while (--open_.back().items_left == 0) {
     Open whole = std::move(open_.back());
     open_.pop_back();
-    if (whole.attribute) return false;    // it belongs to the element behind it, which is still to come
+    if (whole.attribute) return false;  // it belongs to the element behind it, which is still to come
     if (open_.empty()) {
       value_ = std::move(whole.value);
       return true;
@@ -74,22 +75,38 @@ bool Parser::finish_element() {
 Parser::Step Parser::read_element(Value& out) {
   if (at_ == end_) return Step::more;
   switch (data_[at_]) {
-    case '$': return read_bulk(out, Value::Type::bulk_string);
-    case '+': return read_text(out, Value::Type::simple_string);
-    case ':': return read_integer(out);
-    case '*': return open_aggregate(out, Value::Type::array, 1, false);
-    case '>': return open_aggregate(out, Value::Type::push, 1, false);
-    case '_': return read_null(out);
-    case '-': return read_text(out, Value::Type::simple_error);
-    case '%': return open_aggregate(out, Value::Type::map, 2, false);
-    case '~': return open_aggregate(out, Value::Type::set, 1, false);
-    case '#': return read_boolean(out);
-    case ',': return read_real(out);
-    case '(': return read_big_number(out);
-    case '=': return read_bulk(out, Value::Type::verbatim_string);
-    case '!': return read_bulk(out, Value::Type::bulk_error);
-    case '|': return open_aggregate(out, Value::Type::map, 2, true);
-    default: return fail("an element of unknown type");
+    case '$':
+      return read_bulk(out, Value::Type::bulk_string);
+    case '+':
+      return read_text(out, Value::Type::simple_string);
+    case ':':
+      return read_integer(out);
+    case '*':
+      return open_aggregate(out, Value::Type::array, 1, false);
+    case '>':
+      return open_aggregate(out, Value::Type::push, 1, false);
+    case '_':
+      return read_null(out);
+    case '-':
+      return read_text(out, Value::Type::simple_error);
+    case '%':
+      return open_aggregate(out, Value::Type::map, 2, false);
+    case '~':
+      return open_aggregate(out, Value::Type::set, 1, false);
+    case '#':
+      return read_boolean(out);
+    case ',':
+      return read_real(out);
+    case '(':
+      return read_big_number(out);
+    case '=':
+      return read_bulk(out, Value::Type::verbatim_string);
+    case '!':
+      return read_bulk(out, Value::Type::bulk_error);
+    case '|':
+      return open_aggregate(out, Value::Type::map, 2, true);
+    default:
+      return fail("an element of unknown type");
   }
 }
 
@@ -100,16 +117,19 @@ Parser::Step Parser::read_bulk(Value& out, Value::Type type) {
   if (announced < 0) {
     if (type != Value::Type::bulk_string) return fail("a negative length");
     out.type = Value::Type::null;
-    at_ += header_bytes;
+    consume(header_bytes);
     return Step::leaf;
   }
   const auto length = static_cast<std::size_t>(announced);
   if (length > limits_.skipped_bytes_max) return fail("a length beyond reason");
-  if (length > limits_.bulk_bytes_max || length + (at_ - begin_) > limits_.message_bytes_max) {
+  const bool too_long = length > limits_.bulk_bytes_max;
+  if (too_long || length + reply_bytes_ > limits_.message_bytes_max) {
+    consume(header_bytes);
+    // What is read past because the reply is long counts towards its end; and it counts as a whole, so that no cut changes the outcome.
+    if (!too_long) reply_bytes_ += length;
     skipping_ = true;
     skip_length_ = announced;
     skip_left_ = length;
-    at_ += header_bytes;
     return read_past(out);
   }
   const std::size_t whole = header_bytes + length + 2;
@@ -121,32 +141,32 @@ Parser::Step Parser::read_bulk(Value& out, Value::Type type) {
   if (text[length] != '\r' || text[length + 1] != '\n') return fail("a bulk string that is not as long as it says");
   out.type = type;
   out.text = {text, length};
-  if (type == Value::Type::verbatim_string) {      // three letters of format and a colon come first
+  if (type == Value::Type::verbatim_string) {  // three letters of format and a colon come first
     if (length < 4 || text[3] != ':') return fail("a verbatim string without its format");
     out.text.remove_prefix(4);
   }
-  at_ += whole;
+  consume(whole);
   return Step::leaf;
 }
 
-// Bytes that came with what went before stay where they are until the reply is done; what comes later is overwritten.
+// What has not come yet is never kept. What came along with its header is cut out if it is long by itself; the many short ones of a reply
+// that is long as a whole stay until it is done: cutting each out would move the rest of the buffer each time.
 Parser::Step Parser::read_past(Value& out) {
   const std::size_t here = end_ - at_;
-  if (here < skip_left_) {
-    skip_left_ -= here;
-    end_ = at_;
+  if (here < skip_left_ + 2) {
+    const std::size_t gone = static_cast<std::size_t>(std::min<std::uint64_t>(here, skip_left_));
+    cut_out(gone);
+    skip_left_ -= gone;
     return Step::more;
   }
   const std::size_t rest = static_cast<std::size_t>(skip_left_);
-  if (here - rest < 2) {
-    if (here - rest == 1) data_[at_] = data_[at_ + rest];
-    end_ = at_ + (here - rest);
-    skip_left_ = 0;
-    return Step::more;
+  if (rest > limits_.bulk_bytes_max) {
+    cut_out(rest);
+  } else {
+    at_ += rest;
   }
-  const char* behind = data_.get() + at_ + rest;
-  if (behind[0] != '\r' || behind[1] != '\n') return fail("a bulk string that is not as long as it says");
-  at_ += rest + 2;
+  if (data_[at_] != '\r' || data_[at_ + 1] != '\n') return fail("a bulk string that is not as long as it says");
+  consume(2);
   skipping_ = false;
   out.type = Value::Type::oversized;
   out.integer = skip_length_;
@@ -161,7 +181,7 @@ Parser::Step Parser::open_aggregate(Value& out, Value::Type type, unsigned items
   if (announced < 0) {
     if (type != Value::Type::array) return fail("a negative count");
     out.type = Value::Type::null;
-    at_ += header_bytes;
+    consume(header_bytes);
     return Step::leaf;
   }
   if (type == Value::Type::push && !open_.empty()) return fail("a push within another value");
@@ -170,7 +190,7 @@ Parser::Step Parser::open_aggregate(Value& out, Value::Type type, unsigned items
   const auto count = static_cast<std::uint64_t>(announced) * items_each;
   if (count + (attribute ? 1 : 0) > items_left_) return fail("a reply of too many items");
   items_left_ -= static_cast<std::size_t>(count) + (attribute ? 1 : 0);
-  at_ += header_bytes;
+  consume(header_bytes);
   if (count == 0) return attribute ? Step::dropped : Step::leaf;
   out.items.reserve(std::min(static_cast<std::size_t>(count), kItemsReservedMax));
   Open open{std::move(out), count, attribute};
@@ -208,7 +228,7 @@ Parser::Step Parser::read_integer(Value& out) {
   const bool negative = line.starts_with('-');
   if (negative || line.starts_with('+')) line.remove_prefix(1);
   if (line.empty() || line.size() > 19 || (line.size() > 1 && line[0] == '0')) return fail("an integer that is none");
-  std::uint64_t number = 0;                         // 19 digits fit
+  std::uint64_t number = 0;  // 19 digits fit
   for (const char c : line) {
     if (!is_digit(c)) return fail("an integer that is none");
     number = number * 10 + static_cast<std::uint64_t>(c - '0');
@@ -272,7 +292,8 @@ Parser::Step Parser::read_line(std::string_view& line) {
   const char* const start = data_.get() + at_ + 1;
   const char* const end = data_.get() + end_;
   const char* const from = start + searched_;
-  const auto* found = from == end ? nullptr : static_cast<const char*>(std::memchr(from, '\r', static_cast<std::size_t>(end - from)));
+  const auto* found =
+      from == end ? nullptr : static_cast<const char*>(std::memchr(from, '\r', static_cast<std::size_t>(end - from)));
   const auto length = static_cast<std::size_t>((found ? found : end) - start);
   if (length > limits_.line_bytes_max) return fail("a line that is too long");
   if (found == nullptr || found + 1 == end) {
@@ -282,7 +303,7 @@ Parser::Step Parser::read_line(std::string_view& line) {
   searched_ = 0;
   line = {start, length};
   if (found[1] != '\n' || line.find('\n') != line.npos) return fail("a line without its end");
-  at_ += length + 3;
+  consume(length + 3);
   return Step::leaf;
 }
 

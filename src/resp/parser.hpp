@@ -28,11 +28,12 @@
 namespace tiercel::resp {
 
 struct Limits {
-  std::size_t bulk_bytes_max = (8u << 20) + 65536;    // longer: read past, Type::oversized
-  std::size_t message_bytes_max = 256u << 20;         // of one reply; a bulk that would pass it is read past too, twice it is an error
-  std::uint64_t skipped_bytes_max = 1ull << 40;       // an announced length above this is no length
-  std::size_t line_bytes_max = 64u << 10;             // simple strings, errors, big numbers
-  std::size_t items_max = 1'000'000;                  // of one reply, all levels together
+  std::size_t bulk_bytes_max = (8u << 20) + 65536;  // longer: read past, Type::oversized
+  std::size_t message_bytes_max =
+      256u << 20;  // of one reply; a bulk that would pass it is read past too, twice it is an error
+  std::uint64_t skipped_bytes_max = 1ull << 40;  // an announced length above this is no length
+  std::size_t line_bytes_max = 64u << 10;  // simple strings, errors, big numbers
+  std::size_t items_max = 1'000'000;  // of one reply, all levels together
   std::size_t depth_max = 32;
 };
 
@@ -42,19 +43,19 @@ class Parser {
 
   explicit Parser(Limits limits = {});
 
-  std::span<char> prepare();         // where to write what arrives; never empty
-  void commit(std::size_t bytes);    // so many were written
+  std::span<char> prepare();  // where to write what arrives; never empty
+  void commit(std::size_t bytes);  // so many were written
   Next next();
-  const Value& value() const { return value_; }      // after Next::value
-  const Error& error() const { return *error_; }     // after Next::error
-  void reset();                                      // a new connection: nothing received
+  const Value& value() const { return value_; }  // after Next::value
+  const Error& error() const { return *error_; }  // after Next::error
+  void reset();  // a new connection: nothing received
 
-  std::size_t buffered() const { return end_ - begin_; }    // received, and not yet part of a value given out
+  std::size_t buffered() const { return end_ - begin_; }  // received, and not yet part of a value given out
   std::size_t capacity() const { return capacity_; }
 
  private:
   enum class Step : std::uint8_t { leaf, opened, dropped, more, error };
-  struct Open {                      // an aggregate whose items are still coming
+  struct Open {  // an aggregate whose items are still coming
     Value value;
     std::uint64_t items_left = 0;
     bool attribute = false;
@@ -75,6 +76,11 @@ class Parser {
   Step read_null(Value& out);
   Step read_line(std::string_view& line);
   Step fail(const char* what);
+  void consume(std::size_t bytes) {
+    at_ += bytes;
+    reply_bytes_ += bytes;
+  }
+  void cut_out(std::size_t bytes);   // of what is at `at_`
 
   void make_room(std::size_t bytes);
   void move_to(char* base);
@@ -83,20 +89,21 @@ class Parser {
   Limits limits_;
   std::unique_ptr<char[]> data_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;            // where the reply now being read starts
-  std::size_t at_ = 0;               // where its next element starts
-  std::size_t end_ = 0;              // behind the last byte received
-  std::size_t searched_ = 0;         // bytes of the line at `at_` known to hold no line end
-  std::size_t missing_ = 0;          // of the bulk at `at_`; 0: not known
-  std::uint64_t skip_left_ = 0;      // of a bulk that is read past
-  std::int64_t skip_length_ = 0;     // its whole length
+  std::size_t begin_ = 0;  // where the reply now being read starts
+  std::size_t at_ = 0;  // where its next element starts
+  std::size_t reply_bytes_ = 0;  // of the reply now being read, without those of bulks too long by themselves
+  std::size_t end_ = 0;  // behind the last byte received
+  std::size_t searched_ = 0;  // bytes of the line at `at_` known to hold no line end
+  std::size_t missing_ = 0;  // of the bulk at `at_`; 0: not known
+  std::uint64_t skip_left_ = 0;  // of a bulk that is read past
+  std::int64_t skip_length_ = 0;  // its whole length
   bool skipping_ = false;
-  std::size_t items_left_;           // that this reply may still announce
+  std::size_t items_left_;  // that this reply may still announce
   std::vector<Open> open_;
   Value value_;
   std::optional<Error> error_;
-  std::size_t most_used_ = 0;        // bytes, since the buffer was last empty
-  unsigned small_uses_ = 0;          // in a row
+  std::size_t most_used_ = 0;  // bytes, since the buffer was last empty
+  unsigned small_uses_ = 0;  // in a row
 };
 
 }  // namespace tiercel::resp

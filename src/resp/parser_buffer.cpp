@@ -9,9 +9,9 @@
 namespace tiercel::resp {
 namespace {
 
-constexpr std::size_t kBufferBytes = 64u << 10;     // at rest
-constexpr std::size_t kReadBytesMin = 16u << 10;    // a read is offered at least so much
-constexpr unsigned kSmallUsesMax = 16;              // so often too large in a row, and a grown buffer is given back
+constexpr std::size_t kBufferBytes = 64u << 10;  // at rest
+constexpr std::size_t kReadBytesMin = 16u << 10;  // a read is offered at least so much
+constexpr unsigned kSmallUsesMax = 16;  // so often too large in a row, and a grown buffer is given back
 
 void move_views(Value& value, const char* from, char* to) {
   if (value.text.data() != nullptr) value.text = {to + (value.text.data() - from), value.text.size()};
@@ -21,7 +21,7 @@ void move_views(Value& value, const char* from, char* to) {
 }  // namespace
 
 std::span<char> Parser::prepare() {
-  if (error_) begin_ = at_ = end_;                  // nobody will read it
+  if (error_) begin_ = at_ = end_;  // nobody will read it
   if (begin_ == end_) {
     begin_ = at_ = end_ = 0;
     shrink_if_idle();
@@ -41,7 +41,7 @@ void Parser::reset() {
   open_.clear();
   value_ = {};
   error_.reset();
-  begin_ = at_ = end_ = searched_ = missing_ = 0;
+  begin_ = at_ = end_ = searched_ = missing_ = reply_bytes_ = 0;
   skipping_ = false;
   skip_left_ = 0;
   items_left_ = limits_.items_max;
@@ -67,6 +67,12 @@ void Parser::move_to(char* base) {
   at_ -= begin_;
   begin_ = 0;
   end_ = held;
+}
+
+void Parser::cut_out(std::size_t bytes) {
+  const std::size_t behind = end_ - at_ - bytes;
+  if (behind > 0) std::memmove(data_.get() + at_, data_.get() + at_ + bytes, behind);
+  end_ -= bytes;
 }
 
 void Parser::shrink_if_idle() {

@@ -9,8 +9,20 @@ namespace tiercel::resp {
 
 struct Value {
   enum class Type : std::uint8_t {
-    null, boolean, integer, real, big_number, simple_string, bulk_string, verbatim_string, simple_error, bulk_error,
-    array, map, set, push,
+    null,
+    boolean,
+    integer,
+    real,
+    big_number,
+    simple_string,
+    bulk_string,
+    verbatim_string,
+    simple_error,
+    bulk_error,
+    array,
+    map,
+    set,
+    push,
     oversized,      // a bulk longer than the limit: read past, its bytes not kept; `integer` is its length
   };
   Type type = Type::null;
@@ -22,7 +34,9 @@ struct Value {
 
   bool is_null() const { return type == Type::null; }
   bool is_error() const { return type == Type::simple_error || type == Type::bulk_error; }
-  bool is_string() const { return type == Type::simple_string || type == Type::bulk_string || type == Type::verbatim_string; }
+  bool is_string() const {
+    return type == Type::simple_string || type == Type::bulk_string || type == Type::verbatim_string;
+  }
   bool is_ok() const { return type == Type::simple_string && text == "OK"; }
 };
 
