@@ -1,4 +1,5 @@
-// Owns: integers at rest. Big-endian, because scripts in Redis compare them as bytes; the reader never reads past the end and says so.
+// Owns: integers at rest. Big-endian, because scripts in Redis compare them as bytes; the reader never reads past the
+// end and says so.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ inline void write_u64(std::string& out, std::uint64_t value) {
   write_u32(out, static_cast<std::uint32_t>(value & 0xFFFFFFFF));
 }
 
-// Reads untrusted bytes in order. Where they do not suffice it returns zeros and nothing, and failed() holds from then on.
+// Reads untrusted bytes in order. Where they do not suffice it returns zeros and nothing, and failed() holds from then
+// on.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : rest_(bytes) {}

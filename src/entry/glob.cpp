@@ -1,7 +1,8 @@
-// Redis' stringmatchlen (src/util.c, 7.0) without its recursion. Every token but `*` consumes exactly one byte, so a mismatch has only
-// ever to return to the last star: at most |pattern| x |text| steps, whatever the pattern, where the original is bounded by a trick.
-// Its quirks are kept, because a pattern must mean the same in memory and in Redis: an unclosed set ends with the pattern, "[^" matches
-// any byte, ranges compare as signed bytes and may be given backwards, a backslash at the very end stands for itself.
+// Redis' stringmatchlen (src/util.c, 7.0) without its recursion. Every token but `*` consumes exactly one byte, so a
+// mismatch has only ever to return to the last star: at most |pattern| x |text| steps, whatever the pattern, where the
+// original is bounded by a trick. Its quirks are kept, because a pattern must mean the same in memory and in Redis: an
+// unclosed set ends with the pattern, "[^" matches any byte, ranges compare as signed bytes and may be given backwards,
+// a backslash at the very end stands for itself.
 #include <algorithm>
 
 #include "entry/key.hpp"
@@ -14,7 +15,7 @@ char byte_at(std::string_view pattern, std::size_t at) { return at < pattern.siz
 
 struct Step {
   bool matches;
-  std::size_t next;   // where the pattern goes on
+  std::size_t next;  // where the pattern goes on
 };
 
 // The set whose '[' stands at `at`.
@@ -44,10 +45,15 @@ Step match_set(std::string_view pattern, std::size_t at, char c) {
 // One token that is not a star against one byte.
 Step match_one(std::string_view pattern, std::size_t at, char c) {
   switch (pattern[at]) {
-    case '?': return {true, at + 1};
-    case '[': return match_set(pattern, at, c);
-    case '\\': if (at + 1 < pattern.size()) ++at; [[fallthrough]];
-    default: return {pattern[at] == c, at + 1};
+    case '?':
+      return {true, at + 1};
+    case '[':
+      return match_set(pattern, at, c);
+    case '\\':
+      if (at + 1 < pattern.size()) ++at;
+      [[fallthrough]];
+    default:
+      return {pattern[at] == c, at + 1};
   }
 }
 
@@ -67,7 +73,7 @@ bool glob_match(std::string_view pattern, std::string_view text) {
     if (step.matches) {
       p = step.next;
       ++t;
-    } else if (after_star != kNone) {   // let the last star take one byte more
+    } else if (after_star != kNone) {  // let the last star take one byte more
       p = after_star;
       t = ++retry_at;
     } else {

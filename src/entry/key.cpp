@@ -17,8 +17,8 @@ bool is_namespace_letter(char c) {
 
 bool continues_a_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
-// Where to cut `text` so that at most `bytes_max` bytes stay and no UTF-8 character is halved. Bytes that are no UTF-8 at all
-// may be cut anywhere: a character has at most three continuation bytes, so no more than three are given up.
+// Where to cut `text` so that at most `bytes_max` bytes stay and no UTF-8 character is halved. Bytes that are no UTF-8
+// at all may be cut anywhere: a character has at most three continuation bytes, so no more than three are given up.
 std::size_t cut_at(std::string_view text, std::size_t bytes_max) {
   std::size_t at = bytes_max;
   while (at + 3 > bytes_max && continues_a_character(text[at])) --at;
@@ -28,7 +28,8 @@ std::size_t cut_at(std::string_view text, std::size_t bytes_max) {
 }  // namespace
 
 bool is_namespace(std::string_view name) {
-  return !name.empty() && name.size() <= kNamespaceBytesMax && std::all_of(name.begin(), name.end(), is_namespace_letter);
+  return !name.empty() && name.size() <= kNamespaceBytesMax &&
+         std::all_of(name.begin(), name.end(), is_namespace_letter);
 }
 
 bool is_canonical_key(std::string_view key) { return !key.empty() && key.size() <= kKeyBytesMax; }
@@ -65,13 +66,17 @@ std::optional<KeySpace::Named> KeySpace::parse(std::string_view redis_key) const
   if (redis_key == any_tag_) return Named{Kind::any_tag, {}};
   if (redis_key == root_) return Named{Kind::root, {}};
   const std::string_view rest = redis_key.substr(prefix_.size());
-  if (rest.size() < 3 || rest[1] != ':') return std::nullopt;   // no name behind "v:"
+  if (rest.size() < 3 || rest[1] != ':') return std::nullopt;  // no name behind "v:"
   const std::string_view name = rest.substr(2);
   switch (rest[0]) {
-    case 'v': return name.size() <= kKeyBytesMax ? std::optional<Named>{{Kind::value, name}} : std::nullopt;
-    case 't': return name.size() <= kTagBytesMax ? std::optional<Named>{{Kind::tag, name}} : std::nullopt;
-    case 'r': return name.size() <= kKeyBytesMax ? std::optional<Named>{{Kind::refresh, name}} : std::nullopt;
-    default: return std::nullopt;
+    case 'v':
+      return name.size() <= kKeyBytesMax ? std::optional<Named>{{Kind::value, name}} : std::nullopt;
+    case 't':
+      return name.size() <= kTagBytesMax ? std::optional<Named>{{Kind::tag, name}} : std::nullopt;
+    case 'r':
+      return name.size() <= kKeyBytesMax ? std::optional<Named>{{Kind::refresh, name}} : std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 

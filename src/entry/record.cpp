@@ -30,7 +30,9 @@ std::uint32_t checksum(std::string_view record) {
   return static_cast<std::uint32_t>(XXH3_64bits_digest(&state));
 }
 
-Error damaged(std::string what) { return {ErrorCode::damaged, std::move(what), "it counts as a miss and will be replaced"}; }
+Error damaged(std::string what) {
+  return {ErrorCode::damaged, std::move(what), "it counts as a miss and will be replaced"};
+}
 
 // A header and the lengths of what follows it.
 struct Frame {
@@ -55,11 +57,13 @@ Result<Frame> decode_frame(std::string_view bytes) {
   if (bytes.size() < kHeaderBytes) return damaged("a record shorter than its header");
   ByteReader reader(bytes.substr(0, kHeaderBytes));
   if (reader.bytes(kMagic.size()) != kMagic) return damaged("not a record of Tiercel");
-  if (const auto format = reader.u8(); format != kFormat) return damaged("record format " + std::to_string(format) + " is not known here");
+  if (const auto format = reader.u8(); format != kFormat)
+    return damaged("record format " + std::to_string(format) + " is not known here");
   Frame frame;
   Header& header = frame.header;
   const std::uint8_t state = reader.u8();
-  if (state > static_cast<std::uint8_t>(RecordState::floor)) return damaged("unknown record state " + std::to_string(state));
+  if (state > static_cast<std::uint8_t>(RecordState::floor))
+    return damaged("unknown record state " + std::to_string(state));
   header.state = RecordState{state};
   const std::uint16_t flags = reader.u16();
   if ((flags & ~kHasVersion) != 0) return damaged("unknown flags are set");
@@ -74,7 +78,8 @@ Result<Frame> decode_frame(std::string_view bytes) {
   if (!soft || !hard) return damaged("a deadline out of range");
   header.fresh_until = *soft;
   header.usable_until = *hard;
-  if (*soft != kServerNever && *hard != kServerNever && *soft > *hard) return damaged("the soft deadline is behind the hard one");
+  if (*soft != kServerNever && *hard != kServerNever && *soft > *hard)
+    return damaged("the soft deadline is behind the hard one");
   header.load_cost = Duration{reader.u32()};
   frame.middle_bytes = reader.u32();
   frame.payload_bytes = reader.u32();
@@ -99,7 +104,8 @@ std::size_t middle_bytes(const std::vector<TagStamp>& tags, std::string_view val
 }
 
 std::size_t named(const std::vector<TagStamp>& tags) {
-  return static_cast<std::size_t>(std::count_if(tags.begin(), tags.end(), [](const TagStamp& tag) { return !tag.name.empty(); }));
+  return static_cast<std::size_t>(
+      std::count_if(tags.begin(), tags.end(), [](const TagStamp& tag) { return !tag.name.empty(); }));
 }
 
 // What the encoder demands of its caller is what the decoder demands of the world.
@@ -119,10 +125,12 @@ Stamp Stamp::roll(Dice& dice) {
   return stamp;
 }
 
-std::string encode_record(const Header& header, const std::vector<TagStamp>& tags, std::string_view validator, std::string_view payload) {
+std::string encode_record(const Header& header, const std::vector<TagStamp>& tags, std::string_view validator,
+                          std::string_view payload) {
   TIERCEL_REQUIRE(within_limits(tags) && validator.size() <= kValidatorBytesMax && payload.size() <= kPayloadBytesMax);
   TIERCEL_REQUIRE(header.has_version || header.version == 0);
-  TIERCEL_REQUIRE(header.fresh_until == kServerNever || header.usable_until == kServerNever || header.fresh_until <= header.usable_until);
+  TIERCEL_REQUIRE(header.fresh_until == kServerNever || header.usable_until == kServerNever ||
+                  header.fresh_until <= header.usable_until);
   const std::size_t middle = middle_bytes(tags, validator);
   std::string out;
   out.reserve(kHeaderBytes + middle + payload.size());
@@ -155,8 +163,10 @@ std::string encode_record(const Header& header, const std::vector<TagStamp>& tag
 Result<Record> decode_record(std::string_view bytes) {
   Result<Frame> frame = decode_frame(bytes);
   if (!frame) return frame.error();
-  if (bytes.size() != kHeaderBytes + frame->middle_bytes + frame->payload_bytes) return damaged("a record of the wrong length");
-  if (ByteReader(bytes.substr(kChecksumAt)).u32() != checksum(bytes)) return damaged("a record whose checksum does not match");
+  if (bytes.size() != kHeaderBytes + frame->middle_bytes + frame->payload_bytes)
+    return damaged("a record of the wrong length");
+  if (ByteReader(bytes.substr(kChecksumAt)).u32() != checksum(bytes))
+    return damaged("a record whose checksum does not match");
 
   Record record{frame->header, {}, {}, bytes.substr(kHeaderBytes + frame->middle_bytes)};
   ByteReader reader(bytes.substr(kHeaderBytes, frame->middle_bytes));

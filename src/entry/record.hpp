@@ -1,5 +1,6 @@
-// Owns: the bytes at rest. A record is a fixed 64-byte header, tags with the stamps they had when the load began, a validator and
-// the payload. Every byte read back is untrusted. Specified in docs/reference/wire-format.md; golden files in tests/golden.
+// Owns: the bytes at rest. A record is a fixed 64-byte header, tags with the stamps they had when the load began, a
+// validator and the payload. Every byte read back is untrusted. Specified in docs/reference/wire-format.md; golden
+// files in tests/golden.
 #pragma once
 
 #include <array>
@@ -15,9 +16,9 @@
 
 namespace tiercel {
 
-inline constexpr std::uint8_t kFormat = 0;              // given number 1, and frozen, with the freshness promise
+inline constexpr std::uint8_t kFormat = 0;  // given number 1, and frozen, with the freshness promise
 inline constexpr std::size_t kHeaderBytes = 64;
-inline constexpr std::size_t kTagRecordBytes = 24;      // stamp, deadline
+inline constexpr std::size_t kTagRecordBytes = 24;  // stamp, deadline
 
 // 16 unique bytes, new at every fill and every change of a record.
 struct Stamp {
@@ -31,12 +32,12 @@ enum class RecordState : std::uint8_t { value = 0, lease = 1, intent = 2, pass =
 
 // Who reads the payload. Numbers are part of the format.
 enum class CodecId : std::uint8_t {
-  raw = 0,        // the payload is the value: bytes
-  tiercel = 1,    // MessagePack with Tiercel's extension types
-  json = 2,       // JSON by the annotation's own codec (Pydantic, dataclasses, TypedDict)
-  msgspec = 3,    // MessagePack by msgspec for its structs
-  http = 4,       // a stored HTTP response
-  pickle = 5,     // signed, only when asked for by name
+  raw = 0,  // the payload is the value: bytes
+  tiercel = 1,  // MessagePack with Tiercel's extension types
+  json = 2,  // JSON by the annotation's own codec (Pydantic, dataclasses, TypedDict)
+  msgspec = 3,  // MessagePack by msgspec for its structs
+  http = 4,  // a stored HTTP response
+  pickle = 5,  // signed, only when asked for by name
 };
 
 struct TagStamp {
@@ -51,9 +52,9 @@ struct Header {
   bool has_version = false;
   Stamp stamp;
   std::uint64_t version = 0;
-  ServerTime fresh_until = kServerNever;    // soft deadline; kServerNever: none
-  ServerTime usable_until = kServerNever;   // hard deadline; kServerNever: none
-  Duration load_cost{0};                    // saturates at 2^32 - 1 us
+  ServerTime fresh_until = kServerNever;  // soft deadline; kServerNever: none
+  ServerTime usable_until = kServerNever;  // hard deadline; kServerNever: none
+  Duration load_cost{0};  // saturates at 2^32 - 1 us
   friend bool operator==(const Header&, const Header&) = default;
 };
 
@@ -61,17 +62,23 @@ struct Record {
   Header header;
   std::vector<TagStamp> tags;
   std::string_view validator;
-  std::string_view payload;     // view into the bytes decoded
+  std::string_view payload;  // view into the bytes decoded
 };
 
-// Requires at most kTagsMax tags (the root stamp, whose name is empty, not counted), names of at most kTagBytesMax bytes.
-std::string encode_record(const Header& header, const std::vector<TagStamp>& tags, std::string_view validator, std::string_view payload);
-// Untrusted bytes to a record whose views point into them; ErrorCode::damaged says what was wrong (format, length, checksum, ...).
+// Requires at most kTagsMax tags (the root stamp, whose name is empty, not counted), names of at most kTagBytesMax
+// bytes.
+std::string encode_record(const Header& header, const std::vector<TagStamp>& tags, std::string_view validator,
+                          std::string_view payload);
+// Untrusted bytes to a record whose views point into them; ErrorCode::damaged says what was wrong (format, length,
+// checksum, ...).
 Result<Record> decode_record(std::string_view bytes);
 // The first 64 bytes alone, as GETRANGE k 0 63 returns them. No checksum can be checked.
 Result<Header> decode_header(std::string_view bytes);
 
-struct TagRecord { Stamp stamp; ServerTime deadline; };
+struct TagRecord {
+  Stamp stamp;
+  ServerTime deadline;
+};
 std::string encode_tag(const TagRecord& tag);
 Result<TagRecord> decode_tag(std::string_view bytes);
 

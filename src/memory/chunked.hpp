@@ -1,4 +1,5 @@
-// Owns: an array that grows by small chunks. Growing copies no element and stops nobody, and what is allocated is what is counted.
+// Owns: an array that grows by small chunks. Growing copies no element and stops nobody, and what is allocated is what
+// is counted.
 #pragma once
 
 #include <array>

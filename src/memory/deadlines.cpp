@@ -32,8 +32,8 @@ void Deadlines::add(NodeId id, Timestamp now) {
   link(id, tick_after(node.entry->usable_until()));
 }
 
-// The wheel is that of the highest bits in which the deadline differs from now; what lies beyond the last wheel waits in its
-// farthest slot and is looked at again from there.
+// The wheel is that of the highest bits in which the deadline differs from now; what lies beyond the last wheel waits
+// in its farthest slot and is looked at again from there.
 void Deadlines::link(NodeId id, Tick due) {
   constexpr Tick kReach = Tick{1} << (kBits * kWheels);
   due = std::clamp(due, at_, (at_ & ~(kReach - 1)) + kReach - 1);
@@ -65,7 +65,8 @@ void Deadlines::remove(NodeId id) {
   --held_;
 }
 
-// A coarse slot whose time has come (its own slot of the present) goes first: what it holds may be due before anything finer.
+// A coarse slot whose time has come (its own slot of the present) goes first: what it holds may be due before anything
+// finer.
 std::optional<Deadlines::Turn> Deadlines::next_turn() const {
   for (unsigned wheel = 1; wheel < kWheels; ++wheel) {
     const unsigned present = static_cast<unsigned>(at_ >> (wheel * kBits)) % kSlots;

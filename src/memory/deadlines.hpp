@@ -1,8 +1,8 @@
-// Owns: who expires when. A hierarchical timer wheel (Varghese and Lauck, SOSP 1987, scheme 7): six wheels of 64 slots, ticks of
-// 65.5 ms, each wheel's slot as long as the whole wheel below. Adding and removing cost a few links; an entry moves to a finer wheel at
-// most five times in its life; empty stretches are skipped by a bitmap. A deadline is rounded up to its tick: memory is released at
-// most a tick late, and never early (whether an entry may still be *served* is not asked here but of its own deadline).
-// Not thread-safe: the shard's lock is held by the caller.
+// Owns: who expires when. A hierarchical timer wheel (Varghese and Lauck, SOSP 1987, scheme 7): six wheels of 64 slots,
+// ticks of 65.5 ms, each wheel's slot as long as the whole wheel below. Adding and removing cost a few links; an entry
+// moves to a finer wheel at most five times in its life; empty stretches are skipped by a bitmap. A deadline is rounded
+// up to its tick: memory is released at most a tick late, and never early (whether an entry may still be *served* is
+// not asked here but of its own deadline). Not thread-safe: the shard's lock is held by the caller.
 #pragma once
 
 #include <array>

@@ -1,9 +1,9 @@
 // Owns: one value in memory: immutable, reference-counted, one allocation for its facts, key, tags and payload.
 // A reader that holds an EntryRef may use it after it was evicted or invalidated; nothing it points to changes.
 //
-// Layout: 64 bytes of fixed facts, then key, [version], [soft deadline], [tags], payload, each optional part only where it is used.
-// The key follows the facts at once, so that a look-up reads one or two neighbouring cache lines. Nothing of the index, the policy
-// or the wheel lives here: an entry may outlive its store, and be in two of them.
+// Layout: 64 bytes of fixed facts, then key, [version], [soft deadline], [tags], payload, each optional part only where
+// it is used. The key follows the facts at once, so that a look-up reads one or two neighbouring cache lines. Nothing
+// of the index, the policy or the wheel lives here: an entry may outlive its store, and be in two of them.
 #pragma once
 
 #include <atomic>

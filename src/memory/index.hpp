@@ -1,6 +1,7 @@
-// Owns: who is where: key to node. Linear hashing (Litwin, VLDB 1980): buckets are split one at a time as entries come, so the table
-// is never rehashed as a whole. A doubling table stops its shard for milliseconds at a quarter of a million entries and holds both
-// copies meanwhile; this one does neither. Chains run through the nodes; full hashes are compared before keys.
+// Owns: who is where: key to node. Linear hashing (Litwin, VLDB 1980): buckets are split one at a time as entries come,
+// so the table is never rehashed as a whole. A doubling table stops its shard for milliseconds at a quarter of a
+// million entries and holds both copies meanwhile; this one does neither. Chains run through the nodes; full hashes are
+// compared before keys.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,6 @@
-// Owns: the nodes of one shard: for each entry held, 32 bytes that the index, the policy and the wheel share, so that one entry costs
-// one cache line of bookkeeping. Nodes have numbers instead of addresses (half the size). Not thread-safe: the shard's lock is held
-// by the caller.
+// Owns: the nodes of one shard: for each entry held, 32 bytes that the index, the policy and the wheel share, so that
+// one entry costs one cache line of bookkeeping. Nodes have numbers instead of addresses (half the size). Not
+// thread-safe: the shard's lock is held by the caller.
 #pragma once
 
 #include <cstdint>

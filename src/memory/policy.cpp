@@ -84,9 +84,10 @@ NodeId Policy::victim(std::size_t excess) {
   return kNoNode;
 }
 
-// Whether the candidate, at the new end of probation, is worth more than all whose bytes it takes. If so they are condemned, from the
-// old end of probation and then of the guarded part, but only as many as the excess demands: what a small newcomer pushes out of the
-// window may be large, and is to be priced by what it keeps from others, not by what is missing at the moment.
+// Whether the candidate, at the new end of probation, is worth more than all whose bytes it takes. If so they are
+// condemned, from the old end of probation and then of the guarded part, but only as many as the excess demands: what a
+// small newcomer pushes out of the window may be large, and is to be priced by what it keeps from others, not by what
+// is missing at the moment.
 bool Policy::admits(NodeId candidate, std::size_t excess) {
   const unsigned worth = sketch_.frequency(nodes_[candidate].hash);
   chance_ ^= chance_ << 13, chance_ ^= chance_ >> 17, chance_ ^= chance_ << 5;  // xorshift32 (Marsaglia, 2003)
@@ -139,8 +140,9 @@ void Policy::climb() {
   else narrow(std::min(quota, window_max_ - std::min<std::size_t>(window_max_, 1)));
 }
 
-// Moves so many bytes of the limit from the guarded part to the window, and the entries to fill it, eldest first. What is left of the
-// quota because entries are not divisible is given back; a cut-off transfer goes on at the next settle().
+// Moves so many bytes of the limit from the guarded part to the window, and the entries to fill it, eldest first. What
+// is left of the quota because entries are not divisible is given back; a cut-off transfer goes on at the next
+// settle().
 void Policy::widen(std::size_t quota) {
   guarded_max_ -= quota;
   window_max_ += quota;

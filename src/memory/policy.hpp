@@ -1,27 +1,31 @@
 // Owns: who leaves when the budget is spent. W-TinyLFU with an adaptive window:
 //
-//   [1] G. Einziger, R. Friedman, B. Manes: TinyLFU, a highly efficient cache admission policy. ACM Transactions on Storage, 2017.
+//   [1] G. Einziger, R. Friedman, B. Manes: TinyLFU, a highly efficient cache admission policy. ACM Transactions on
+//       Storage, 2017.
 //   [2] G. Einziger, O. Eytan, R. Friedman, B. Manes: Adaptive software cache management. Middleware 2018.
 //   [3] G. Einziger, O. Eytan, R. Friedman, B. Manes: Lightweight robust size aware cache management. ACM TOS, 2022.
 //
-// New entries live in a small *window*, an LRU list, where bursts are served. What falls out of it becomes a candidate for the *main*
-// part, and enters only if it was asked for more often than those who would have to leave for it; how often anybody was asked for is
-// estimated by a small aging sketch, which also remembers what is not held. So a scan passes through the window and leaves the main
-// part alone, and a key once popular loses its place when the counters are halved. Main is itself in two: who came in is on *probation*,
-// who is used there again becomes *guarded*, up to four fifths of main; victims come from the old end of probation.
+// New entries live in a small *window*, an LRU list, where bursts are served. What falls out of it becomes a candidate
+// for the *main* part, and enters only if it was asked for more often than those who would have to leave for it; how
+// often anybody was asked for is estimated by a small aging sketch, which also remembers what is not held. So a scan
+// passes through the window and leaves the main part alone, and a key once popular loses its place when the counters
+// are halved. Main is itself in two: who came in is on *probation*, who is used there again becomes *guarded*, up to
+// four fifths of main; victims come from the old end of probation.
 //
-// How large the window should be depends on the traffic: frequency wants 1 %, recency up to 80 %. It is found by climbing [2]: every
-// ten accesses per entry the hit ratio is compared with that of the period before; the window goes on growing or shrinking while it
-// pays, else it turns round; steps decay until the traffic changes.
+// How large the window should be depends on the traffic: frequency wants 1 %, recency up to 80 %. It is found by
+// climbing [2]: every ten accesses per entry the hit ratio is compared with that of the period before; the window goes
+// on growing or shrinking while it pays, else it turns round; steps decay until the traffic changes.
 //
-// Sizes: everything is measured in bytes. A candidate must beat the sum of the frequencies of all victims whose bytes it needs
-// ([3], "aggregated victims", with early pruning): a large value displaces a hundred small ones only if it is asked for more than they
-// together. A value larger than the window goes to its old end, so that it does not sweep the window out on its way.
+// Sizes: everything is measured in bytes. A candidate must beat the sum of the frequencies of all victims whose bytes
+// it needs ([3], "aggregated victims", with early pruning): a large value displaces a hundred small ones only if it is
+// asked for more than they together. A value larger than the window goes to its old end, so that it does not sweep the
+// window out on its way.
 //
-// Someone who knows the hash could keep a key out by making its rivals popular; a candidate that was itself asked for often is
-// admitted by chance, 1 in 128, against that.
+// Someone who knows the hash could keep a key out by making its rivals popular; a candidate that was itself asked for
+// often is admitted by chance, 1 in 128, against that.
 //
-// Not thread-safe: the shard's lock is held by the caller. Chance is a fixed sequence: the same calls give the same victims.
+// Not thread-safe: the shard's lock is held by the caller. Chance is a fixed sequence: the same calls give the same
+// victims.
 #pragma once
 
 #include <array>

@@ -1,8 +1,9 @@
-// Owns: a part of L1 under its own budget: the nodes, and the three that look after them: the index (where is it), the policy (who
-// leaves) and the wheel (who expires). Accounts every byte allocated for them. Not thread-safe: MemoryStore puts a lock before it.
+// Owns: a part of L1 under its own budget: the nodes, and the three that look after them: the index (where is it), the
+// policy (who leaves) and the wheel (who expires). Accounts every byte allocated for them. Not thread-safe: MemoryStore
+// puts a lock before it.
 //
-// Who leaves is not freed here: its reference goes into `Departed`, which the caller lets go of behind the lock, because giving back
-// 8 MiB, or 10,000 small entries, is no work to keep a lock for.
+// Who leaves is not freed here: its reference goes into `Departed`, which the caller lets go of behind the lock,
+// because giving back 8 MiB, or 10,000 small entries, is no work to keep a lock for.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
-// Owns: how often a key was asked for lately, whether it is held or not. A count-min sketch of 4-bit counters that are halved every
-// ten accesses per entry (TinyLFU: Einziger, Friedman, Manes, ACM TOS 2017), its four counters in one block of 64 bytes, so that counting
-// touches one cache line. It doubles with the number of entries; a doubled sketch starts from copies, so nothing counted is lost.
+// Owns: how often a key was asked for lately, whether it is held or not. A count-min sketch of 4-bit counters that are
+// halved every ten accesses per entry (TinyLFU: Einziger, Friedman, Manes, ACM TOS 2017), its four counters in one
+// block of 64 bytes, so that counting touches one cache line. It doubles with the number of entries; a doubled sketch
+// starts from copies, so nothing counted is lost.
 #pragma once
 
 #include <cstdint>

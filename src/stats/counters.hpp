@@ -1,6 +1,7 @@
-// Owns: what the engine counts, under the names of EngineStats. Each counter may be added to from any thread: one relaxed atomic
-// addition, no order promised between counters. What only one thread ever adds to shares cache lines with its like; `hits`, which
-// every thread adds to, has a line of its own, so that a hit does not take the owner's line away.
+// Owns: what the engine counts, under the names of EngineStats. Each counter may be added to from any thread: one
+// relaxed atomic addition, no order promised between counters. What only one thread ever adds to shares cache lines
+// with its like; `hits`, which every thread adds to, has a line of its own, so that a hit does not take the owner's
+// line away.
 #pragma once
 
 #include <atomic>
@@ -12,7 +13,7 @@ class Counter {
  public:
   void add(std::uint64_t amount = 1) { value_.fetch_add(amount, std::memory_order_relaxed); }
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
-  operator std::uint64_t() const { return get(); }   // NOLINT(google-explicit-constructor)
+  operator std::uint64_t() const { return get(); }  // NOLINT(google-explicit-constructor)
 
  private:
   std::atomic<std::uint64_t> value_{0};

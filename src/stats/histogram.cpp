@@ -49,7 +49,8 @@ double Histogram::quantile_us(double share) const {
   TIERCEL_REQUIRE(share >= 0 && share <= 1);
   const std::uint64_t recorded = count();
   if (recorded == 0) return 0;
-  const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(recorded))));
+  const auto wanted =
+      std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(recorded))));
   std::uint64_t seen = 0;
   for (unsigned bucket = 0; bucket < kBuckets - 1; ++bucket) {
     seen += buckets_[bucket].load(kRelaxed);

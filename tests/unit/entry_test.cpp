@@ -56,15 +56,24 @@ std::vector<Stated> stated() {
   return {
       {"value", {.stamp = stamp_from(0x10)}, {}, "", "hello"},
       {"value_full",
-       {RecordState::value, CodecId::tiercel, true, stamp_from(0x20), 0x0102030405060708, kNow, kNow + kHour, Duration{1234}},
-       {root, {"users", stamp_from(0x70)}, {"städte", stamp_from(0x80)}}, "\"etag-1\"", all_bytes()},
+       {RecordState::value, CodecId::tiercel, true, stamp_from(0x20), 0x0102030405060708, kNow, kNow + kHour,
+        Duration{1234}},
+       {root, {"users", stamp_from(0x70)}, {"städte", stamp_from(0x80)}},
+       "\"etag-1\"",
+       all_bytes()},
       {"value_empty", {.codec = CodecId::json, .stamp = stamp_from(0x30), .usable_until = kNow}, {}, "", ""},
       {"lease", {.state = RecordState::lease, .stamp = stamp_from(0x40), .usable_until = kNow}, {root}, "", ""},
       {"intent", {.state = RecordState::intent, .stamp = stamp_from(0x41), .usable_until = kNow}, {}, "", intent},
       {"pass", {.state = RecordState::pass, .stamp = stamp_from(0x42), .usable_until = kNow}, {}, "", ""},
       {"floor",
-       {.state = RecordState::floor, .has_version = true, .stamp = stamp_from(0x43), .version = ~std::uint64_t{0}, .usable_until = kNow},
-       {}, "", ""},
+       {.state = RecordState::floor,
+        .has_version = true,
+        .stamp = stamp_from(0x43),
+        .version = ~std::uint64_t{0},
+        .usable_until = kNow},
+       {},
+       "",
+       ""},
       {"unknown_codec", {.codec = CodecId{200}, .stamp = stamp_from(0x44)}, {}, "", "?"},
   };
 }
@@ -102,7 +111,8 @@ TEST(Record, GoldenFilesDecodeToWhatIsStated) {
 
 TEST(Record, EncodingGivesTheGoldenFilesAgain) {
   for (const Stated& given : stated()) {
-    EXPECT_EQ(encode_record(given.header, given.tags, given.validator, given.payload), golden(given.file)) << given.file;
+    EXPECT_EQ(encode_record(given.header, given.tags, given.validator, given.payload), golden(given.file))
+        << given.file;
   }
 }
 
@@ -136,7 +146,9 @@ TEST(Record, EveryTruncationAndEveryAppendedByteIsNoticed) {
 // Behind a right checksum: what a buggy or hostile writer, or a newer version, could store.
 TEST(Record, WhatNoRecordOfOursSaysIsDamagedEvenIfTheChecksumIsRight) {
   const std::string whole = golden("value_full");
-  const auto with = [&](std::size_t at, std::string_view bytes) { return sealed(std::string(whole).replace(at, bytes.size(), bytes)); };
+  const auto with = [&](std::size_t at, std::string_view bytes) {
+    return sealed(std::string(whole).replace(at, bytes.size(), bytes));
+  };
   ASSERT_TRUE(decode_record(with(0, "TL")));
   expect_damaged(with(0, "TM"), "another magic");
   expect_damaged(with(2, "\1"), "another format");
@@ -212,7 +224,8 @@ RC_GTEST_PROP(Record, ComesBackAsItWasWritten, (const std::string& validator, co
   header.load_cost = Duration{*rc::gen::arbitrary<std::uint32_t>()};
   std::vector<TagStamp> tags;
   if (*rc::gen::arbitrary<bool>()) tags.push_back({"", any_stamp()});
-  for (auto& name : *rc::gen::resize(20, rc::gen::container<std::vector<std::string>>(rc::gen::nonEmpty<std::string>()))) {
+  for (auto& name :
+       *rc::gen::resize(20, rc::gen::container<std::vector<std::string>>(rc::gen::nonEmpty<std::string>()))) {
     tags.push_back({name, any_stamp()});
   }
   const std::string bytes = encode_record(header, tags, validator, payload);
@@ -252,7 +265,8 @@ TEST(Stamp, IsNewAtEveryRoll) {
 // ---- keys
 
 TEST(Key, ShortKeysAreThemselves) {
-  for (const std::string& key : {std::string("user:42"), std::string("a b\n{c}\0\xff", 9), std::string(kKeyBytesMax, 'k')}) {
+  for (const std::string& key :
+       {std::string("user:42"), std::string("a b\n{c}\0\xff", 9), std::string(kKeyBytesMax, 'k')}) {
     EXPECT_EQ(canonical_key(key), key);
     EXPECT_TRUE(is_canonical_key(key));
   }
@@ -300,7 +314,8 @@ TEST(KeySpace, NamesAndTheWayBack) {
   EXPECT_TRUE(parsed("shop:r:x", KeySpace::Kind::refresh, "x"));
   EXPECT_TRUE(parsed("shop:a", KeySpace::Kind::any_tag, ""));
   EXPECT_TRUE(parsed("shop:g", KeySpace::Kind::root, ""));
-  for (const auto* other : {"", "shop", "shop:", "shop:v", "shop:v:", "shop:t:", "shop:x:y", "shop:gg", "shop:vv:x", "shopv:x", "ship:v:x"}) {
+  for (const auto* other : {"", "shop", "shop:", "shop:v", "shop:v:", "shop:t:", "shop:x:y", "shop:gg", "shop:vv:x",
+                            "shopv:x", "ship:v:x"}) {
     EXPECT_FALSE(names.parse(other)) << other;
   }
   EXPECT_FALSE(names.parse("shop:v:" + std::string(kKeyBytesMax + 1, 'x')));
@@ -324,34 +339,73 @@ TEST(KeySpace, MatchFindsValuesOfThisNamespaceAlone) {
 
 // ---- globs
 
-struct GlobCase { std::string_view pattern, text; bool matches; };
+struct GlobCase {
+  std::string_view pattern, text;
+  bool matches;
+};
 
 TEST(Glob, MeansWhatItMeansInRedis) {
   const GlobCase table[] = {
-      {"user:*", "user:42", true},      {"user:*", "user:", true},          {"user:*", "users:42", false},
-      {"*", "anything", true},          {"**", "x", true},                  {"*:*", "ab", false},
-      {"a*b*c", "aXbYc", true},         {"a*b*c", "aXbYcZ", false},         {"a*b*c", "abcbc", true},
-      {"h?llo", "hello", true},         {"h?llo", "hllo", false},           {"?", "x", true},
-      {"h[ae]llo", "hallo", true},      {"h[ae]llo", "hillo", false},       {"h[^e]llo", "hallo", true},
-      {"h[^e]llo", "hello", false},     {"h[a-c]llo", "hbllo", true},       {"h[a-c]llo", "hdllo", false},
-      {"h[c-a]llo", "hbllo", true},     {"[a-]", "-", false},               {"[a-]", "a", true},
-      {"[]", "x", false},               {"[]x", "x", false},                {"[^]", "x", true},
-      {"[^", "x", true},                {"[", "[", false},                  {"[abc", "b", true},
-      {"[abc", "d", false},             {"[\\]]", "]", true},               {"[\\^a]", "^", true},
-      {"[a\\-z]", "-", true},           {"[a\\-z]", "m", false},            {"[+--]", ",", true},
-      {"[a-]]", "a", true},             {"[a-]]", "^", true},               {"\\*", "*", true},
-      {"\\*", "x", false},              {"a\\", "a\\", true},               {"\\\\", "\\", true},
-      {"a", "ab", false},               {"ab", "a", false},                 {"a*", "a", true},
-      {"a**", "a", true},               {"a*?", "a", false},                {"A", "a", false},
-      {"[\x80-\x90]", "\x85", true},    {"[a-\x90]", "\x85", false},        {"*[", "x[", false},
-      {"[[]", "[", true},               {"[!a]", "b", false},               {"[!a]", "!", true},
+      {"user:*", "user:42", true},
+      {"user:*", "user:", true},
+      {"user:*", "users:42", false},
+      {"*", "anything", true},
+      {"**", "x", true},
+      {"*:*", "ab", false},
+      {"a*b*c", "aXbYc", true},
+      {"a*b*c", "aXbYcZ", false},
+      {"a*b*c", "abcbc", true},
+      {"h?llo", "hello", true},
+      {"h?llo", "hllo", false},
+      {"?", "x", true},
+      {"h[ae]llo", "hallo", true},
+      {"h[ae]llo", "hillo", false},
+      {"h[^e]llo", "hallo", true},
+      {"h[^e]llo", "hello", false},
+      {"h[a-c]llo", "hbllo", true},
+      {"h[a-c]llo", "hdllo", false},
+      {"h[c-a]llo", "hbllo", true},
+      {"[a-]", "-", false},
+      {"[a-]", "a", true},
+      {"[]", "x", false},
+      {"[]x", "x", false},
+      {"[^]", "x", true},
+      {"[^", "x", true},
+      {"[", "[", false},
+      {"[abc", "b", true},
+      {"[abc", "d", false},
+      {"[\\]]", "]", true},
+      {"[\\^a]", "^", true},
+      {"[a\\-z]", "-", true},
+      {"[a\\-z]", "m", false},
+      {"[+--]", ",", true},
+      {"[a-]]", "a", true},
+      {"[a-]]", "^", true},
+      {"\\*", "*", true},
+      {"\\*", "x", false},
+      {"a\\", "a\\", true},
+      {"\\\\", "\\", true},
+      {"a", "ab", false},
+      {"ab", "a", false},
+      {"a*", "a", true},
+      {"a**", "a", true},
+      {"a*?", "a", false},
+      {"A", "a", false},
+      {"[\x80-\x90]", "\x85", true},
+      {"[a-\x90]", "\x85", false},
+      {"*[", "x[", false},
+      {"[[]", "[", true},
+      {"[!a]", "b", false},
+      {"[!a]", "!", true},
   };
-  for (const GlobCase& row : table) EXPECT_EQ(glob_match(row.pattern, row.text), row.matches) << row.pattern << " against " << row.text;
+  for (const GlobCase& row : table)
+    EXPECT_EQ(glob_match(row.pattern, row.text), row.matches) << row.pattern << " against " << row.text;
 }
 
 std::string from_hex(const std::string& hex) {
   std::string bytes;
-  for (std::size_t at = 0; at + 1 < hex.size(); at += 2) bytes.push_back(static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16)));
+  for (std::size_t at = 0; at + 1 < hex.size(); at += 2)
+    bytes.push_back(static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16)));
   return bytes;
 }
 
@@ -378,13 +432,14 @@ TEST(Glob, AgreesWithWhatRedisSaid) {
 TEST(Glob, ManyStarsDoNotTakeForever) {
   std::string pattern;
   for (int i = 0; i < 500; ++i) pattern += "*a";
-  EXPECT_FALSE(glob_match(pattern + "b", std::string(5000, 'a')));   // exponential, or merely cubic, would not come back
+  EXPECT_FALSE(glob_match(pattern + "b", std::string(5000, 'a')));  // exponential, or merely cubic, would not come back
   EXPECT_FALSE(glob_match(std::string(kPatternBytesMax + 1, '*'), "x"));
   EXPECT_TRUE(glob_match(std::string(kPatternBytesMax, '*'), "x"));
 }
 
 RC_GTEST_PROP(Glob, EscapedTextMatchesItselfAlone, (const std::string& noise)) {
-  const auto text = *rc::gen::resize(60, rc::gen::container<std::string>(rc::gen::elementOf(std::string("*?[]^-\\ab\x80"))));
+  const auto text =
+      *rc::gen::resize(60, rc::gen::container<std::string>(rc::gen::elementOf(std::string("*?[]^-\\ab\x80"))));
   RC_ASSERT(glob_match(escape_glob(text), text));
   RC_PRE(noise != text);
   RC_ASSERT_FALSE(glob_match(escape_glob(text), noise));

@@ -1,4 +1,5 @@
-// L1: entries, the budget, who leaves, who expires, and many threads at once. The validator looks at everything after every test.
+// L1: entries, the budget, who leaves, who expires, and many threads at once. The validator looks at everything after
+// every test.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -451,8 +452,8 @@ TEST_F(Store, HitsMoreThanLruOnALoopLargerThanTheStore) {
   EXPECT_GT(ratios.ours, ratios.lru + 0.3);
 }
 
-// Every key is asked for a few times soon after it appears and never again: frequency knows nothing, recency everything. The window
-// must grow to it; while it does is not counted.
+// Every key is asked for a few times soon after it appears and never again: frequency knows nothing, recency
+// everything. The window must grow to it; while it does is not counted.
 TEST_F(Store, IsCloseToLruWhereRecencyIsEverything) {
   constexpr std::size_t kBytes = 512 << 10;
   Dice dice(13);
@@ -492,8 +493,8 @@ TEST_F(Store, ExpiredMemoryIsReleasedWithoutBeingLookedFor) {
   EXPECT_EQ(store.usage().entries, 1u);
 }
 
-// Deadlines from now to a century away, time that jumps, and little work per call: what is due is released within a tick, what is
-// not due never, and the time to come back is never too late.
+// Deadlines from now to a century away, time that jumps, and little work per call: what is due is released within a
+// tick, what is not due never, and the time to come back is never too late.
 TEST_F(Store, ReleasesEachEntryWithinATickOfItsDeadline) {
   for (const std::uint64_t seed : {1u, 2u, 3u, 4u}) {
     MemoryStore& store = open(64 << 20, 2);
