@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "http/conditional.hpp"
 
@@ -32,9 +33,18 @@ std::int64_t wall_seconds() {
 }
 
 HttpMessages::HttpMessages(bool mark)
-    : mark_(mark), type_(interned("type")), status_(interned("status")), headers_(interned("headers")), body_(interned("body")),
-      start_(interned("http.response.start")), part_(interned("http.response.body")), age_(bytes_of("age")), x_cache_(bytes_of("x-cache")),
-      hit_(bytes_of("HIT")), stale_(bytes_of("STALE")), nothing_(bytes_of("")) {}
+    : mark_(mark),
+      type_(interned("type")),
+      status_(interned("status")),
+      headers_(interned("headers")),
+      body_(interned("body")),
+      start_(interned("http.response.start")),
+      part_(interned("http.response.body")),
+      age_(bytes_of("age")),
+      x_cache_(bytes_of("x-cache")),
+      hit_(bytes_of("HIT")),
+      stale_(bytes_of("STALE")),
+      nothing_(bytes_of("")) {}
 
 // `fixed` and the headers of this moment, in a list of its own: middlewares outside write into what they are sent.
 nb::list HttpMessages::headers_of(nb::handle fixed, std::int64_t age, const char* word) const {
@@ -48,8 +58,10 @@ nb::object HttpMessages::pair(nb::handle status, nb::handle headers, nb::handle 
   PyObject* start = PyDict_New();
   PyObject* part = PyDict_New();
   const bool failed = start == nullptr || part == nullptr || PyDict_SetItem(start, type_.ptr(), start_.ptr()) < 0 ||
-                      PyDict_SetItem(start, status_.ptr(), status.ptr()) < 0 || PyDict_SetItem(start, headers_.ptr(), headers.ptr()) < 0 ||
-                      PyDict_SetItem(part, type_.ptr(), part_.ptr()) < 0 || PyDict_SetItem(part, body_.ptr(), body.ptr()) < 0;
+                      PyDict_SetItem(start, status_.ptr(), status.ptr()) < 0 ||
+                      PyDict_SetItem(start, headers_.ptr(), headers.ptr()) < 0 ||
+                      PyDict_SetItem(part, type_.ptr(), part_.ptr()) < 0 ||
+                      PyDict_SetItem(part, body_.ptr(), body.ptr()) < 0;
   PyObject* both = failed ? nullptr : PyTuple_New(2);
   if (both == nullptr) {
     Py_XDECREF(start);
@@ -63,44 +75,48 @@ nb::object HttpMessages::pair(nb::handle status, nb::handle headers, nb::handle 
 
 void HttpMessages::empty(Slot& slot) {
   ready_bytes_ -= slot.bytes;
-  slot = Slot{};
+  const Slot dropped = std::exchange(slot, Slot{});  // freed when the slot is whole again
 }
 
-HttpMessages::Slot* HttpMessages::ready(const EntryRef& entry, std::int64_t now) {
+// Everything that allocates Python objects may run a finalizer, which may let another thread in here: a slot is only touched when all is made.
+std::shared_ptr<HttpMessages::Ready> HttpMessages::ready(const EntryRef& entry) {
   Slot& slot = slots_[(reinterpret_cast<std::uintptr_t>(entry.get()) >> 5) % kSlots];
-  if (slot.entry.get() == entry.get()) return &slot;
+  if (slot.entry.get() == entry.get()) return slot.ready;
   const auto response = http::decode_response(entry->payload());
   if (!response) return nullptr;
+  auto made = std::make_shared<Ready>();
+  made->received = response->received;
+  made->age = response->age;
+  made->status = nb::int_(response->status);
+  made->fixed = list_of(*response, [](std::string_view) { return true; });
+  made->body = bytes_of(response->body);
   empty(slot);
   // What is ready counts twice, here and in L1; and a slot keeps an entry alive that L1 has dropped.
-  for (std::size_t steps = 0; ready_bytes_ + 2 * entry->payload().size() > kReadyBytesMax && steps < kSlots; ++steps) {
+  const std::size_t bytes = 2 * entry->payload().size();
+  for (std::size_t steps = 0; ready_bytes_ + bytes > kReadyBytesMax && steps < kSlots; ++steps) {
     empty(slots_[hand_]);
     hand_ = (hand_ + 1) % kSlots;
   }
-  slot.entry = entry;
-  slot.bytes = 2 * entry->payload().size();
-  ready_bytes_ += slot.bytes;
-  slot.received = response->received;
-  slot.age = response->age;
-  slot.status = nb::int_(response->status);
-  slot.fixed = list_of(*response, [](std::string_view) { return true; });
-  slot.body = bytes_of(response->body);
-  static_cast<void>(now);
-  return &slot;
+  ready_bytes_ += bytes;
+  slot = Slot{entry, made, bytes};
+  return made;
 }
 
 nb::object HttpMessages::of_entry(const EntryRef& entry, bool head, std::int64_t now) {
-  Slot* slot = ready(entry, now);
-  if (slot == nullptr) return {};
-  if (slot->second != now) {
-    slot->headers = headers_of(slot->fixed, slot->age + std::max<std::int64_t>(0, now - slot->received), "HIT");
-    slot->second = now;
+  const std::shared_ptr<Ready> now_ready = ready(entry);
+  if (now_ready == nullptr) return {};
+  if (now_ready->second != now) {
+    now_ready->headers =
+        headers_of(now_ready->fixed, now_ready->age + std::max<std::int64_t>(0, now - now_ready->received), "HIT");
+    now_ready->second = now;
   }
-  const nb::object list = nb::steal(PyList_GetSlice(slot->headers.ptr(), 0, PyList_GET_SIZE(slot->headers.ptr())));
-  return pair(slot->status, list, head ? nothing_ : slot->body);
+  const nb::object headers = now_ready->headers;
+  const nb::object list = nb::steal(PyList_GetSlice(headers.ptr(), 0, PyList_GET_SIZE(headers.ptr())));
+  return pair(now_ready->status, list, head ? nothing_ : now_ready->body);
 }
 
-nb::object HttpMessages::of_response(const http::StoredResponse& response, bool head, const char* word, std::int64_t now) const {
+nb::object HttpMessages::of_response(const http::StoredResponse& response, bool head, const char* word,
+                                     std::int64_t now) const {
   const nb::list fixed = list_of(response, [](std::string_view) { return true; });
   const nb::list list = headers_of(fixed, http::current_age(response, now), word);
   return pair(nb::int_(response.status), list, head ? nothing_ : bytes_of(response.body));

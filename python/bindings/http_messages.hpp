@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include <nanobind/nanobind.h>
@@ -29,16 +30,19 @@ class HttpMessages {
   nb::object not_modified(const http::StoredResponse& response, std::int64_t now) const;
 
  private:
-  struct Slot {
-    EntryRef entry;          // keeps the address from being another entry's
+  struct Ready {
     std::int64_t second = -1, received = 0, age = 0;
     nb::object status, fixed, headers, body;
+  };
+  struct Slot {
+    EntryRef entry;  // keeps the address from being another entry's
+    std::shared_ptr<Ready> ready;
     std::size_t bytes = 0;
   };
   static constexpr std::size_t kSlots = 512;
   static constexpr std::size_t kReadyBytesMax = 16u << 20;
 
-  Slot* ready(const EntryRef& entry, std::int64_t now);
+  std::shared_ptr<Ready> ready(const EntryRef& entry);
   void empty(Slot& slot);
   nb::list headers_of(nb::handle fixed, std::int64_t age, const char* word) const;
   nb::object pair(nb::handle status, nb::handle headers, nb::handle body) const;
@@ -46,7 +50,7 @@ class HttpMessages {
   bool mark_;
   std::size_t ready_bytes_ = 0, hand_ = 0;
   std::array<Slot, kSlots> slots_;
-  nb::object type_, status_, headers_, body_, start_, part_;   // the words of the messages, interned
+  nb::object type_, status_, headers_, body_, start_, part_;  // the words of the messages, interned
   nb::object age_, x_cache_, hit_, stale_, nothing_;
 };
 

@@ -26,7 +26,7 @@ class OwnedFields {
 
  private:
   std::string bytes_;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> ends_;   // of name and value
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ends_;  // of name and value
   mutable std::vector<http::Field> views_;
 };
 
@@ -35,11 +35,11 @@ bool read_headers(nb::handle list, std::vector<http::Field>& fields, nb::object&
 
 struct HttpRequest {
   http::Method method = http::Method::get;
-  http::Request facts;          // its `host` is not to be used: it points into the scope
-  std::string key;              // empty: not looked up
-  std::string path;             // decoded
+  http::Request facts;  // its `host` is not to be used: it points into the scope
+  std::string key;  // empty: not looked up
+  std::string path;  // decoded
   OwnedFields headers;
-  bool would_hit = false;       // something is stored that this request may not have because of its credentials
+  bool would_hit = false;  // something is stored that this request may not have because of its credentials
 
   bool looks() const { return facts.bypass == http::Bypass::none; }
 };

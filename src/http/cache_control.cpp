@@ -24,12 +24,12 @@ void note_directive(CacheControl& control, std::string_view element) {
   control.present = true;
   const auto is = [name](std::string_view known) { return equal_ignoring_case(name, known); };
   if (is("no-store")) control.no_store = true;
-  else if (is("no-cache")) control.no_cache = true;      // also no-cache="field": RFC 9111 5.2.2.4 allows to widen it
-  else if (is("private")) control.is_private = true;     // also private="field", private=
+  else if (is("no-cache")) control.no_cache = true;  // also no-cache="field": RFC 9111 5.2.2.4 allows to widen it
+  else if (is("private")) control.is_private = true;  // also private="field", private=
   else if (is("must-revalidate")) control.must_revalidate = true;
   else if (is("proxy-revalidate")) control.proxy_revalidate = true;
   else if (is("only-if-cached")) control.only_if_cached = true;
-  else if (is("public") && rest.empty()) control.is_public = true;   // the one directive that permits is read strictly
+  else if (is("public") && rest.empty()) control.is_public = true;  // the one directive that permits is read strictly
   else {
     const std::string_view argument = rest.starts_with('=') ? unquoted(rest.substr(1)) : std::string_view("?");
     if (is("max-age")) note_seconds(control.max_age, argument);
@@ -44,7 +44,8 @@ void note_directive(CacheControl& control, std::string_view element) {
 CacheControl parse_cache_control(Fields fields) {
   CacheControl control;
   each_line(fields, "cache-control", [&](std::string_view line) {
-    if (!each_element(line, [&](std::string_view element) { note_directive(control, element); })) control.malformed = true;
+    if (!each_element(line, [&](std::string_view element) { note_directive(control, element); }))
+      control.malformed = true;
   });
   return control;
 }

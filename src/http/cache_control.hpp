@@ -13,9 +13,9 @@ namespace tiercel::http {
 struct CacheControl {
   bool no_store = false, no_cache = false, is_private = false, is_public = false;
   bool must_revalidate = false, proxy_revalidate = false, only_if_cached = false;
-  std::optional<std::int64_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;   // seconds
-  bool present = false;     // at least one directive, known or not
-  bool malformed = false;   // a quoted string was not closed: nothing it says can be relied on
+  std::optional<std::int64_t> max_age, s_maxage, stale_while_revalidate, stale_if_error;  // seconds
+  bool present = false;  // at least one directive, known or not
+  bool malformed = false;  // a quoted string was not closed: nothing it says can be relied on
 };
 
 // Of all lines of Cache-Control. The first of repeated numbers counts (RFC 9111 4.2.1).

@@ -5,7 +5,9 @@ namespace tiercel::http {
 
 namespace {
 
-std::string_view opaque_tag(std::string_view tag) { return tag.starts_with("W/") ? tag.substr(2) : tag; }   // RFC 9110 8.8.3.2
+std::string_view opaque_tag(std::string_view tag) {
+  return tag.starts_with("W/") ? tag.substr(2) : tag;
+}   // RFC 9110 8.8.3.2
 
 }  // namespace
 
@@ -14,7 +16,9 @@ bool not_modified(Fields request, const StoredResponse& stored, std::int64_t now
     const auto own = only_line(stored.fields, "etag");
     bool matched = false;
     each_line(request, "if-none-match", [&](std::string_view line) {
-      each_element(line, [&](std::string_view tag) { matched = matched || tag == "*" || (own && opaque_tag(tag) == opaque_tag(trimmed(*own))); });
+      each_element(line, [&](std::string_view tag) {
+        matched = matched || tag == "*" || (own && opaque_tag(tag) == opaque_tag(trimmed(*own)));
+      });
     });
     return matched;
   }
@@ -27,7 +31,8 @@ bool not_modified(Fields request, const StoredResponse& stored, std::int64_t now
 }
 
 bool is_in_not_modified(std::string_view name) {
-  for (const char* dropped : {"content-length", "content-type", "content-encoding", "content-language", "content-range"}) {
+  for (const char* dropped :
+       {"content-length", "content-type", "content-encoding", "content-language", "content-range"}) {
     if (equal_ignoring_case(name, dropped)) return false;
   }
   return true;

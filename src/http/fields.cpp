@@ -21,7 +21,8 @@ bool is_token_char(char c) {
 bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -32,7 +33,8 @@ std::string_view trimmed(std::string_view text) {
 
 bool is_storable_field(const Field& field) {
   constexpr std::string_view kForbidden("\r\n\0", 3);
-  return is_token(field.name) && field.name.size() <= kFieldNameMax && field.value.find_first_of(kForbidden) == std::string_view::npos;
+  return is_token(field.name) && field.name.size() <= kFieldNameMax &&
+         field.value.find_first_of(kForbidden) == std::string_view::npos;
 }
 
 void each_line(Fields fields, std::string_view name, const std::function<void(std::string_view)>& visit) {
@@ -42,7 +44,8 @@ void each_line(Fields fields, std::string_view name, const std::function<void(st
 }
 
 bool has_field(Fields fields, std::string_view name) {
-  return std::any_of(fields.begin(), fields.end(), [&](const Field& field) { return equal_ignoring_case(field.name, name); });
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const Field& field) { return equal_ignoring_case(field.name, name); });
 }
 
 std::optional<std::string_view> only_line(Fields fields, std::string_view name) {
@@ -112,9 +115,11 @@ std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) {
   return era * 146097 + static_cast<std::int64_t>(day_of_era) - 719468;
 }
 
-constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr std::array<std::string_view, 7> kDays{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-constexpr std::array<std::string_view, 7> kLongDays{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
+constexpr std::array<std::string_view, 7> kLongDays{"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                                    "Friday", "Saturday", "Sunday"};
 
 // Reads a date piece by piece; after the first piece that does not fit, nothing fits.
 class DateReader {
@@ -127,7 +132,8 @@ class DateReader {
     return *this;
   }
   DateReader& number(std::size_t digits, int& out) {
-    ok_ = ok_ && rest_.size() >= digits && std::all_of(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(digits), is_digit);
+    ok_ = ok_ && rest_.size() >= digits &&
+          std::all_of(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(digits), is_digit);
     if (!ok_) return *this;
     out = 0;
     for (std::size_t i = 0; i < digits; ++i) out = out * 10 + (rest_[i] - '0');
@@ -162,7 +168,8 @@ struct Civil {
 
   std::optional<std::int64_t> seconds() const {
     if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-    return days_from_civil(year, static_cast<unsigned>(month), static_cast<unsigned>(day)) * 86400 + hour * 3600 + minute * 60 + second;
+    return days_from_civil(year, static_cast<unsigned>(month), static_cast<unsigned>(day)) * 86400 + hour * 3600 +
+           minute * 60 + second;
   }
 };
 
@@ -182,10 +189,24 @@ std::optional<std::int64_t> parse_date(std::string_view text, std::int64_t now) 
     return reader.number(2, c.hour).literal(":").number(2, c.minute).literal(":").number(2, c.second);
   };
   DateReader fixed(text);  // Sun, 06 Nov 1994 08:49:37 GMT
-  fixed.word(kDays, c.weekday).literal(", ").number(2, c.day).literal(" ").word(kMonths, c.month).literal(" ").number(4, c.year).literal(" ");
+  fixed.word(kDays, c.weekday)
+      .literal(", ")
+      .number(2, c.day)
+      .literal(" ")
+      .word(kMonths, c.month)
+      .literal(" ")
+      .number(4, c.year)
+      .literal(" ");
   if (clock(fixed).literal(" GMT").done()) return c.seconds();
   DateReader old(text);  // Sunday, 06-Nov-94 08:49:37 GMT
-  old.word(kLongDays, c.weekday).literal(", ").number(2, c.day).literal("-").word(kMonths, c.month).literal("-").number(2, c.year).literal(" ");
+  old.word(kLongDays, c.weekday)
+      .literal(", ")
+      .number(2, c.day)
+      .literal("-")
+      .word(kMonths, c.month)
+      .literal("-")
+      .number(2, c.year)
+      .literal(" ");
   if (clock(old).literal(" GMT").done()) return c.year = full_year(c.year, now), c.seconds();
   DateReader c_time(text);  // Sun Nov  6 08:49:37 1994
   c_time.word(kDays, c.weekday).literal(" ").word(kMonths, c.month).literal(" ").padded_day(c.day).literal(" ");

@@ -21,10 +21,10 @@ inline constexpr std::int64_t kDeltaSecondsMax = 2147483648;
 
 inline constexpr std::size_t kFieldNameMax = 1024;
 
-bool is_token_char(char c);                                // RFC 9110 5.6.2
+bool is_token_char(char c);  // RFC 9110 5.6.2
 bool is_token(std::string_view text);
-bool equal_ignoring_case(std::string_view a, std::string_view b);   // ASCII only
-std::string_view trimmed(std::string_view text);           // RFC 9110 5.6.3: SP and HTAB
+bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII only
+std::string_view trimmed(std::string_view text);  // RFC 9110 5.6.3: SP and HTAB
 
 // A field name a stored response may carry, and a value without CR, LF or NUL (RFC 9110 5.5).
 bool is_storable_field(const Field& field);

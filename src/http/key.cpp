@@ -16,7 +16,8 @@ bool is_printable(std::string_view text) {
 }
 
 bool is_host_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view(".-_:[]%~").find(c) != std::string_view::npos;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view(".-_:[]%~").find(c) != std::string_view::npos;
 }
 
 std::string hex_digest(std::string_view bytes) {
@@ -42,13 +43,16 @@ std::string to_hex(std::string_view bytes) {
 }  // namespace
 
 std::optional<std::string> resource_key(const Target& target) {
-  if (target.host.size() > 255 || !std::all_of(target.host.begin(), target.host.end(), is_host_char)) return std::nullopt;
+  if (target.host.size() > 255 || !std::all_of(target.host.begin(), target.host.end(), is_host_char))
+    return std::nullopt;
   std::string key;
-  key.reserve(16 + target.scheme.size() + target.host.size() + target.root_path.size() + target.raw_path.size() + target.query.size());
+  key.reserve(16 + target.scheme.size() + target.host.size() + target.root_path.size() + target.raw_path.size() +
+              target.query.size());
   key.append("~http ").append(kProfile).append(" ").append(target.scheme).append(" ");
   for (const char c : target.host) key.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
   const std::size_t head = key.size();
-  if (is_printable(target.scheme) && is_printable(target.root_path) && is_printable(target.raw_path) && is_printable(target.query)) {
+  if (is_printable(target.scheme) && is_printable(target.root_path) && is_printable(target.raw_path) &&
+      is_printable(target.query)) {
     key.append(" ").append(target.root_path).append(" ").append(target.raw_path).append(" ").append(target.query);
     return key;
   }
@@ -85,7 +89,8 @@ std::string path_of(const std::vector<std::string_view>& segments, std::size_t c
 }
 
 std::string tag(std::string_view kind, const std::string& path) {
-  if (path.size() <= kPathInTagMax && is_printable(path)) return std::string("~http ").append(kind).append(" ").append(path);
+  if (path.size() <= kPathInTagMax && is_printable(path))
+    return std::string("~http ").append(kind).append(" ").append(path);
   return std::string("~http ").append(kind).append("# ").append(hex_digest(path));
 }
 std::string exact_tag(const std::string& path) { return tag("path", path); }

@@ -13,7 +13,7 @@
 
 namespace tiercel::http {
 
-inline constexpr std::string_view kProfile = "s1";          // safe profile, first generation: other rules, other keys
+inline constexpr std::string_view kProfile = "s1";  // safe profile, first generation: other rules, other keys
 inline constexpr std::size_t kPathSegmentsMax = 32;
 
 struct Target {

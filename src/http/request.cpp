@@ -17,21 +17,32 @@ Method method_of(std::string_view method) {
 
 const char* sentence_of(Bypass bypass) {
   switch (bypass) {
-    case Bypass::none: return "";
-    case Bypass::method: return "its method is not cached";
-    case Bypass::body: return "it has a body";
-    case Bypass::upgrade: return "it asks for another protocol (Upgrade)";
-    case Bypass::method_override: return "it overrides its method";
-    case Bypass::range: return "it asks for a range";
-    case Bypass::precondition: return "it has a precondition (If-Match, If-Unmodified-Since, If-Range)";
-    case Bypass::no_store: return "it says Cache-Control: no-store";
-    case Bypass::path: return "its path is not text, or lies too deep";
-    case Bypass::host: return "its Host is repeated or malformed";
+    case Bypass::none:
+      return "";
+    case Bypass::method:
+      return "its method is not cached";
+    case Bypass::body:
+      return "it has a body";
+    case Bypass::upgrade:
+      return "it asks for another protocol (Upgrade)";
+    case Bypass::method_override:
+      return "it overrides its method";
+    case Bypass::range:
+      return "it asks for a range";
+    case Bypass::precondition:
+      return "it has a precondition (If-Match, If-Unmodified-Since, If-Range)";
+    case Bypass::no_store:
+      return "it says Cache-Control: no-store";
+    case Bypass::path:
+      return "its path is not text, or lies too deep";
+    case Bypass::host:
+      return "its Host is repeated or malformed";
   }
   return "";
 }
 
-RequestRules::RequestRules(const std::vector<std::string>& credential_headers, std::vector<std::string> identity_cookies, bool all_cookies)
+RequestRules::RequestRules(const std::vector<std::string>& credential_headers,
+                           std::vector<std::string> identity_cookies, bool all_cookies)
     : identity_cookies_(std::move(identity_cookies)), all_cookies_(all_cookies) {
   know("host", Meaning::host);
   know("cache-control", Meaning::cache_control);
@@ -39,7 +50,8 @@ RequestRules::RequestRules(const std::vector<std::string>& credential_headers, s
   know("content-length", Meaning::content_length);
   know("transfer-encoding", Meaning::transfer_encoding);
   know("upgrade", Meaning::upgrade);
-  for (const char* name : {"x-http-method-override", "x-http-method", "x-method-override"}) know(name, Meaning::method_override);
+  for (const char* name : {"x-http-method-override", "x-http-method", "x-method-override"})
+    know(name, Meaning::method_override);
   know("range", Meaning::range);
   for (const char* name : {"if-match", "if-unmodified-since", "if-range"}) know(name, Meaning::precondition);
   for (const char* name : {"if-none-match", "if-modified-since"}) know(name, Meaning::conditional);
@@ -47,12 +59,14 @@ RequestRules::RequestRules(const std::vector<std::string>& credential_headers, s
   for (const std::string& name : credential_headers) {
     const Known* known = find(name);
     if (known == nullptr) know(name, name == "cookie" ? Meaning::cookie : Meaning::credential);
-    else if (known->meaning < Meaning::credential) throw std::invalid_argument("means something else to a cache: " + name);
+    else if (known->meaning < Meaning::credential)
+      throw std::invalid_argument("means something else to a cache: " + name);
   }
 }
 
 void RequestRules::know(std::string_view name, Meaning meaning) {
-  if (!is_token(name) || name.size() >= kNameBytesMax) throw std::invalid_argument("not the name of a header: " + std::string(name));
+  if (!is_token(name) || name.size() >= kNameBytesMax)
+    throw std::invalid_argument("not the name of a header: " + std::string(name));
   by_length_[name.size()].push_back({std::string(name), meaning});
 }
 
@@ -100,19 +114,46 @@ Request RequestRules::examine(std::string_view method, Fields fields) const {
     const Known* known = find(field.name);
     if (known == nullptr) continue;
     switch (known->meaning) {
-      case Meaning::host: request.host = field.value; ++hosts; break;
-      case Meaning::cache_control: directives = true; break;
-      case Meaning::pragma: pragma = true; break;
-      case Meaning::content_length: if (trimmed(field.value) != "0") bypass(Bypass::body); break;
-      case Meaning::transfer_encoding: bypass(Bypass::body); break;
-      case Meaning::upgrade: bypass(Bypass::upgrade); break;
-      case Meaning::method_override: bypass(Bypass::method_override); break;
-      case Meaning::range: bypass(Bypass::range); break;
-      case Meaning::precondition: bypass(Bypass::precondition); break;
-      case Meaning::conditional: request.conditional = true; break;
-      case Meaning::origin: request.origin = true; break;
-      case Meaning::credential: header = true; break;
-      case Meaning::cookie: cookie = cookie || all_cookies_ || holds_identity(field.value); break;
+      case Meaning::host:
+        request.host = field.value;
+        ++hosts;
+        break;
+      case Meaning::cache_control:
+        directives = true;
+        break;
+      case Meaning::pragma:
+        pragma = true;
+        break;
+      case Meaning::content_length:
+        if (trimmed(field.value) != "0") bypass(Bypass::body);
+        break;
+      case Meaning::transfer_encoding:
+        bypass(Bypass::body);
+        break;
+      case Meaning::upgrade:
+        bypass(Bypass::upgrade);
+        break;
+      case Meaning::method_override:
+        bypass(Bypass::method_override);
+        break;
+      case Meaning::range:
+        bypass(Bypass::range);
+        break;
+      case Meaning::precondition:
+        bypass(Bypass::precondition);
+        break;
+      case Meaning::conditional:
+        request.conditional = true;
+        break;
+      case Meaning::origin:
+        request.origin = true;
+        break;
+      case Meaning::credential:
+        header = true;
+        break;
+      case Meaning::cookie:
+        cookie = cookie || all_cookies_ || holds_identity(field.value);
+        break;
     }
   }
   if (hosts > 1) bypass(Bypass::host);

@@ -11,20 +11,37 @@
 
 namespace tiercel::http {
 
-enum class Method : std::uint8_t { get, head, other_safe, unsafe };   // unsafe: also every method we do not know (RFC 9111 4.4)
+enum class Method : std::uint8_t {
+  get,
+  head,
+  other_safe,
+  unsafe
+};  // unsafe: also every method we do not know (RFC 9111 4.4)
 Method method_of(std::string_view method);
 
 // Why a request goes past the cache; `none`: it does not.
-enum class Bypass : std::uint8_t { none, method, body, upgrade, method_override, range, precondition, no_store, host, path };
+enum class Bypass : std::uint8_t {
+  none,
+  method,
+  body,
+  upgrade,
+  method_override,
+  range,
+  precondition,
+  no_store,
+  host,
+  path
+};
 const char* sentence_of(Bypass bypass);
 
 struct Request {
   Bypass bypass = Bypass::none;
-  bool forced = false;          // Cache-Control: no-cache, or Pragma alone (RFC 9111 5.4): the application answers, its answer is stored
-  bool credentialed = false;    // carries a header, or a cookie, that may tell callers apart
-  bool by_cookie_alone = false; // ... and that is its only one: `identity_cookies` may help
-  bool conditional = false;     // If-None-Match or If-Modified-Since
-  bool origin = false;          // selects as if every response said Vary: Origin
+  bool forced =
+      false;  // Cache-Control: no-cache, or Pragma alone (RFC 9111 5.4): the application answers, its answer is stored
+  bool credentialed = false;  // carries a header, or a cookie, that may tell callers apart
+  bool by_cookie_alone = false;  // ... and that is its only one: `identity_cookies` may help
+  bool conditional = false;  // If-None-Match or If-Modified-Since
+  bool origin = false;  // selects as if every response said Vary: Origin
   std::string_view host;
 };
 
@@ -32,14 +49,26 @@ struct Request {
 class RequestRules {
  public:
   // `credential_headers` in lower case. With `identity_cookies`, Cookie counts as a credential only when it holds one of them.
-  RequestRules(const std::vector<std::string>& credential_headers, std::vector<std::string> identity_cookies, bool all_cookies);
+  RequestRules(const std::vector<std::string>& credential_headers, std::vector<std::string> identity_cookies,
+               bool all_cookies);
 
   Request examine(std::string_view method, Fields fields) const;
 
  private:
   enum class Meaning : std::uint8_t {
-    host, cache_control, pragma, content_length, transfer_encoding, upgrade, method_override, range, precondition, conditional, origin,
-    credential, cookie,
+    host,
+    cache_control,
+    pragma,
+    content_length,
+    transfer_encoding,
+    upgrade,
+    method_override,
+    range,
+    precondition,
+    conditional,
+    origin,
+    credential,
+    cookie,
   };
   struct Known {
     std::string name;

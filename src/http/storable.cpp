@@ -11,20 +11,34 @@ namespace tiercel::http {
 
 const char* sentence_of(Refusal refusal) {
   switch (refusal) {
-    case Refusal::none: return "";
-    case Refusal::method: return "it answers another method than GET";
-    case Refusal::status: return "it is not a complete 2xx response";
-    case Refusal::malformed: return "one of its headers is malformed";
-    case Refusal::no_store: return "it says no-store";
-    case Refusal::is_private: return "it says private";
-    case Refusal::no_cache: return "it says no-cache";
-    case Refusal::set_cookie: return "it sets a cookie";
-    case Refusal::vary_any: return "it says Vary: *";
-    case Refusal::vary_many: return "its Vary names too many headers";
-    case Refusal::credentials: return "the request carries credentials, and the response says neither public nor s-maxage";
-    case Refusal::asks: return "its route may tell callers apart";
-    case Refusal::no_lifetime: return "nothing says how long it is fresh";
-    case Refusal::expired: return "it is not fresh any more";
+    case Refusal::none:
+      return "";
+    case Refusal::method:
+      return "it answers another method than GET";
+    case Refusal::status:
+      return "it is not a complete 2xx response";
+    case Refusal::malformed:
+      return "one of its headers is malformed";
+    case Refusal::no_store:
+      return "it says no-store";
+    case Refusal::is_private:
+      return "it says private";
+    case Refusal::no_cache:
+      return "it says no-cache";
+    case Refusal::set_cookie:
+      return "it sets a cookie";
+    case Refusal::vary_any:
+      return "it says Vary: *";
+    case Refusal::vary_many:
+      return "its Vary names too many headers";
+    case Refusal::credentials:
+      return "the request carries credentials, and the response says neither public nor s-maxage";
+    case Refusal::asks:
+      return "its route may tell callers apart";
+    case Refusal::no_lifetime:
+      return "nothing says how long it is fresh";
+    case Refusal::expired:
+      return "it is not fresh any more";
   }
   return "";
 }
@@ -51,7 +65,8 @@ double expires_in(Fields fields, std::int64_t now) {
 }
 
 // RFC 9111 4.2.1: s-maxage, then max-age, then Expires; ours are asked last.
-Lifetime lifetime_of(const CacheControl& control, bool targeted, Fields fields, const Defaults& defaults, std::int64_t now) {
+Lifetime lifetime_of(const CacheControl& control, bool targeted, Fields fields, const Defaults& defaults,
+                     std::int64_t now) {
   const Source source = targeted ? Source::targeted : Source::response;
   if (control.s_maxage) return {source, static_cast<double>(*control.s_maxage)};
   if (control.max_age) return {source, static_cast<double>(*control.max_age)};
@@ -76,11 +91,14 @@ std::int64_t age_of(Fields fields, std::int64_t now) {
 
 Refusal refusal_of_message(const ResponseFacts& response, const CacheControl& control) {
   if (!response.get) return Refusal::method;
-  if (response.status < 200 || response.status > 299 || response.status == 206 || response.status == 226) return Refusal::status;
+  if (response.status < 200 || response.status > 299 || response.status == 206 || response.status == 226)
+    return Refusal::status;
   if (has_field(response.fields, "content-range")) return Refusal::status;
   if (response.fields.size() > kStoredFieldsMax) return Refusal::malformed;
-  if (control.malformed || !std::all_of(response.fields.begin(), response.fields.end(), is_storable_field)) return Refusal::malformed;
-  if (const ContentLength length = content_length(response.fields); length.present && !length.bytes) return Refusal::malformed;
+  if (control.malformed || !std::all_of(response.fields.begin(), response.fields.end(), is_storable_field))
+    return Refusal::malformed;
+  if (const ContentLength length = content_length(response.fields); length.present && !length.bytes)
+    return Refusal::malformed;
   if (control.no_store) return Refusal::no_store;
   if (control.is_private) return Refusal::is_private;
   if (control.no_cache) return Refusal::no_cache;
@@ -89,7 +107,8 @@ Refusal refusal_of_message(const ResponseFacts& response, const CacheControl& co
 }
 
 // "Who is asking": nothing that may be one caller's own is stored for the others.
-Refusal refusal_of_caller(const ResponseFacts& response, bool is_public, const Lifetime& lifetime, const Defaults& defaults) {
+Refusal refusal_of_caller(const ResponseFacts& response, bool is_public, const Lifetime& lifetime,
+                          const Defaults& defaults) {
   if (response.credentialed && !is_public) return Refusal::credentials;
   if (response.secured && !is_public) return Refusal::asks;
   if (response.asks && lifetime.source == Source::defaults && !defaults.is_public) return Refusal::asks;
@@ -108,7 +127,8 @@ Decision decide(const ResponseFacts& response, const Defaults& defaults, std::in
   decision.source = lifetime.source;
   const bool said_public = control.is_public || control.s_maxage.has_value();
   decision.is_public = said_public || defaults.is_public;
-  decision.refusal = refusal_of_caller(response, response.secured ? said_public : decision.is_public, lifetime, defaults);
+  decision.refusal =
+      refusal_of_caller(response, response.secured ? said_public : decision.is_public, lifetime, defaults);
   if (decision.refusal != Refusal::none) return decision;
   if (lifetime.source == Source::none) return decision.refusal = Refusal::no_lifetime, decision;
 
@@ -117,8 +137,10 @@ Decision decide(const ResponseFacts& response, const Defaults& defaults, std::in
   const double spent = lifetime.source == Source::defaults ? 0.0 : static_cast<double>(decision.age);
   if (lifetime.seconds) decision.fresh_for = *lifetime.seconds - spent;
   if (decision.fresh_for && *decision.fresh_for <= 0) return decision.refusal = Refusal::expired, decision;
-  const bool strict = control.must_revalidate || control.proxy_revalidate || control.s_maxage.has_value();   // RFC 9111 4.2.4, 5.2.2.10
-  if (!strict) decision.stale_for = control.stale_if_error ? static_cast<double>(*control.stale_if_error) : defaults.stale;
+  const bool strict =
+      control.must_revalidate || control.proxy_revalidate || control.s_maxage.has_value();  // RFC 9111 4.2.4, 5.2.2.10
+  if (!strict)
+    decision.stale_for = control.stale_if_error ? static_cast<double>(*control.stale_if_error) : defaults.stale;
 
   Vary vary = parse_vary(response.fields);
   if (vary.any) return decision.refusal = Refusal::vary_any, decision;
@@ -133,12 +155,13 @@ Decision decide(const ResponseFacts& response, const Defaults& defaults, std::in
 }
 
 bool is_kept(std::string_view name, Fields response) {
-  for (const char* dropped : {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "age", "x-cache"}) {
+  for (const char* dropped :
+       {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "age", "x-cache"}) {
     if (equal_ignoring_case(name, dropped)) return false;
   }
   if (equal_ignoring_case(name, kTargetedField)) return false;
   if (name.size() > 6 && equal_ignoring_case(name.substr(0, 6), "proxy-")) return false;
-  bool named = false;   // RFC 9110 7.6.1: Connection names what ends here
+  bool named = false;  // RFC 9110 7.6.1: Connection names what ends here
   each_line(response, "connection", [&](std::string_view line) {
     each_element(line, [&](std::string_view element) { named = named || equal_ignoring_case(element, name); });
   });

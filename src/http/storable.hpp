@@ -50,7 +50,7 @@ struct ResponseFacts {
   bool get = true;                        // the request's method
   bool credentialed = false;              // the request's headers, by RequestRules
   bool asks = false;                      // the route's dependencies may tell callers apart
-  bool secured = false;                   // ... and one of them is a security scheme: as strict as Authorization (RFC 9111 3.5)
+  bool secured = false;  // ... and one of them is a security scheme: as strict as Authorization (RFC 9111 3.5)
   bool origin = false;
 };
 
@@ -58,11 +58,11 @@ enum class Source : std::uint8_t { none, targeted, response, defaults };
 
 struct Decision {
   Refusal refusal = Refusal::none;
-  Source source = Source::none;           // of the lifetime
-  bool is_public = false;                 // public or s-maxage: credentialed requests may have it
-  std::optional<double> fresh_for;        // seconds left from now; nullopt: no expiry
-  double stale_for = 0;                   // seconds after that
-  std::int64_t age = 0;                   // seconds old already (RFC 9111 4.2.3)
+  Source source = Source::none;  // of the lifetime
+  bool is_public = false;  // public or s-maxage: credentialed requests may have it
+  std::optional<double> fresh_for;  // seconds left from now; nullopt: no expiry
+  double stale_for = 0;  // seconds after that
+  std::int64_t age = 0;  // seconds old already (RFC 9111 4.2.3)
   std::vector<std::string> vary;
 };
 

@@ -98,7 +98,8 @@ std::optional<StoredResponse> decode_response(std::string_view bytes) {
   response.received = static_cast<std::int64_t>(reader.number(8));
   response.age = static_cast<std::int64_t>(reader.number(4));
   const std::uint64_t fields = reader.number(2);
-  if (!reader.ok() || flags > 3 || fields > kStoredFieldsMax || response.status < 200 || response.status > 299) return std::nullopt;
+  if (!reader.ok() || flags > 3 || fields > kStoredFieldsMax || response.status < 200 || response.status > 299)
+    return std::nullopt;
   response.fields.reserve(fields);
   for (std::uint64_t i = 0; i < fields && reader.ok(); ++i) {
     const std::uint64_t name = reader.number(2);
@@ -112,7 +113,8 @@ std::optional<StoredResponse> decode_response(std::string_view bytes) {
   if (!reader.ok()) return std::nullopt;
   response.body = reader.rest();
   const ContentLength length = content_length(response.fields);
-  if (length.present && (!length.bytes || *length.bytes != response.body.size())) return std::nullopt;   // cut short at rest
+  if (length.present && (!length.bytes || *length.bytes != response.body.size()))
+    return std::nullopt;   // cut short at rest
   return response;
 }
 

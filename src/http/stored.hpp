@@ -24,18 +24,18 @@ inline constexpr std::size_t kStoredFieldsMax = 256;
 
 struct StoredResponse {
   int status = 200;
-  bool is_public = false;      // credentialed requests may have it
-  bool head = false;           // its route answers HEAD
-  std::int64_t received = 0;   // seconds since the epoch
-  std::int64_t age = 0;        // RFC 9111 4.2.3, when it was received
-  std::vector<Field> fields;   // views into the bytes read
+  bool is_public = false;  // credentialed requests may have it
+  bool head = false;  // its route answers HEAD
+  std::int64_t received = 0;  // seconds since the epoch
+  std::int64_t age = 0;  // RFC 9111 4.2.3, when it was received
+  std::vector<Field> fields;  // views into the bytes read
   std::string_view body;
 };
 std::string encode(const StoredResponse& response);
 
 struct Variant {
-  std::string digest;          // 16 bytes
-  std::int64_t until = 0;      // seconds since the epoch; 0: no expiry
+  std::string digest;  // 16 bytes
+  std::int64_t until = 0;  // seconds since the epoch; 0: no expiry
 };
 struct Variants {
   std::vector<std::string> names;

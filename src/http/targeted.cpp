@@ -45,15 +45,21 @@ class DictionaryReader {
   bool at_end() const { return position_ == text_.size(); }
   char peek() const { return at_end() ? '\0' : text_[position_]; }
   bool take(char c) { return !at_end() && peek() == c && (++position_, true); }
-  void skip_spaces() { while (peek() == ' ') ++position_; }
-  void skip_blank() { while (peek() == ' ' || peek() == '\t') ++position_; }
+  void skip_spaces() {
+    while (peek() == ' ') ++position_;
+  }
+  void skip_blank() {
+    while (peek() == ' ' || peek() == '\t') ++position_;
+  }
   static bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
   static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
   std::optional<std::string_view> read_key() {
     const std::size_t start = position_;
     if (!is_lower(peek()) && peek() != '*') return std::nullopt;
-    while (!at_end() && (is_lower(peek()) || is_digit(peek()) || std::string_view("_-.*").find(peek()) != std::string_view::npos)) ++position_;
+    while (!at_end() &&
+           (is_lower(peek()) || is_digit(peek()) || std::string_view("_-.*").find(peek()) != std::string_view::npos))
+      ++position_;
     return text_.substr(start, position_ - start);
   }
 
@@ -151,7 +157,8 @@ class DictionaryReader {
   // RFC 9213 2.1: a directive whose value is of the wrong type is ignored. Of repeated keys the last counts (RFC 8941 4.2.2).
   static void note(CacheControl& control, std::string_view key, const Item& item) {
     control.present = true;
-    const bool on = !std::holds_alternative<bool>(item) || std::get<bool>(item);   // `private=?0` is off; `private=(…)` is private
+    const bool on =
+        !std::holds_alternative<bool>(item) || std::get<bool>(item);  // `private=?0` is off; `private=(…)` is private
     if (key == "no-store") control.no_store = on;
     else if (key == "no-cache") control.no_cache = on;
     else if (key == "private") control.is_private = on;
@@ -174,7 +181,7 @@ class DictionaryReader {
 }  // namespace
 
 std::optional<CacheControl> parse_targeted(Fields fields, std::string_view name) {
-  std::string joined;   // RFC 8941 4.2: lines are joined by a comma before parsing; empty lines add nothing
+  std::string joined;  // RFC 8941 4.2: lines are joined by a comma before parsing; empty lines add nothing
   each_line(fields, name, [&](std::string_view line) {
     if (trimmed(line).empty()) return;
     if (!joined.empty()) joined += ", ";

@@ -10,15 +10,16 @@ namespace tiercel::http {
 namespace {
 
 void note(std::vector<Variant>& known, const Variant& variant) {
-  const auto found = std::find_if(known.begin(), known.end(), [&](const Variant& one) { return one.digest == variant.digest; });
+  const auto found =
+      std::find_if(known.begin(), known.end(), [&](const Variant& one) { return one.digest == variant.digest; });
   if (found == known.end()) known.push_back(variant);
   else if (found->until != 0) found->until = variant.until == 0 ? 0 : std::max(found->until, variant.until);
 }
 
 }  // namespace
 
-Placement place(const std::optional<Variants>& stored, const std::vector<Variant>& reserved, const std::vector<std::string>& vary,
-                Fields request, std::int64_t until, std::int64_t now) {
+Placement place(const std::optional<Variants>& stored, const std::vector<Variant>& reserved,
+                const std::vector<std::string>& vary, Fields request, std::int64_t until, std::int64_t now) {
   Placement placement;
   if (!stored && reserved.empty() && vary.empty()) return placement;
   const auto names = merged_names(stored ? stored->names : std::vector<std::string>{}, vary);

@@ -38,7 +38,8 @@ Vary parse_vary(Fields response) {
   return vary;
 }
 
-std::optional<std::vector<std::string>> merged_names(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+std::optional<std::vector<std::string>> merged_names(const std::vector<std::string>& a,
+                                                     const std::vector<std::string>& b) {
   std::vector<std::string> names;
   std::set_union(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(names));
   if (names.size() > kVaryNamesMax) return std::nullopt;

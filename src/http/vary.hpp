@@ -19,7 +19,8 @@ struct Vary {
 };
 Vary parse_vary(Fields response);
 // The names of both; nothing when they are more than kVaryNamesMax.
-std::optional<std::vector<std::string>> merged_names(const std::vector<std::string>& a, const std::vector<std::string>& b);
+std::optional<std::vector<std::string>> merged_names(const std::vector<std::string>& a,
+                                                     const std::vector<std::string>& b);
 
 // 16 bytes that name the values which `request` has for `names`: of each its name, the number of its lines, and every line with its length.
 std::string variant_digest(const std::vector<std::string>& names, Fields request);

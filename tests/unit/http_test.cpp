@@ -33,7 +33,8 @@ std::vector<std::string> elements(std::string_view line) {
 
 TEST(HttpFields, ListsPartAtCommasOutsideQuotesAlone) {   // RFC 9110 5.6.1, 5.6.4
   EXPECT_THAT(elements(R"(a, b="x,y" ,,c="\",", d)"), ElementsAre("a", R"(b="x,y")", R"(c="\",")", "d"));
-  EXPECT_THAT(elements(R"(private="x, no-store, b)"), ElementsAre("private=\"x", "no-store", "b"));   // unclosed: no quote at all
+  EXPECT_THAT(elements(R"(private="x, no-store, b)"),
+              ElementsAre("private=\"x", "no-store", "b"));   // unclosed: no quote at all
   EXPECT_THAT(elements(" , ,"), ElementsAre());
   EXPECT_FALSE(each_element("a=\"", [](std::string_view) {}));
 }
@@ -41,17 +42,20 @@ TEST(HttpFields, ListsPartAtCommasOutsideQuotesAlone) {   // RFC 9110 5.6.1, 5.6
 TEST(HttpFields, DeltaSecondsAreDigitsAndNothingElse) {   // RFC 9111 1.2.2
   EXPECT_EQ(parse_delta_seconds("0060"), 60);
   EXPECT_EQ(parse_delta_seconds(std::string(5000, '9')), kDeltaSecondsMax);
-  for (const char* bad : {"", "-1", "+1", "1.0", "1e3", "0x10", " 1", "1 ", "\xd9\xa1", "60s"}) EXPECT_EQ(parse_delta_seconds(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "-1", "+1", "1.0", "1e3", "0x10", " 1", "1 ", "\xd9\xa1", "60s"})
+    EXPECT_EQ(parse_delta_seconds(bad), std::nullopt) << bad;
   EXPECT_EQ(parse_delta_seconds(std::string(5000, '9') + "x"), std::nullopt);
 }
 
 TEST(HttpFields, DatesComeInThreeFormsStrictly) {   // RFC 9110 5.6.7
-  for (const char* date : {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
+  for (const char* date :
+       {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
     EXPECT_EQ(parse_date(date, kNow), kNow) << date;
   }
   EXPECT_EQ(parse_date("Sunday, 06-Nov-94 08:49:37 GMT", 1'900'000'000), kNow);   // 94 is not 2094 in 2030
-  for (const char* bad : {"0", "-1", "", "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 GMT ",
-                          "sun, 06 nov 1994 08:49:37 gmt", "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT"}) {
+  for (const char* bad : {"0", "-1", "", "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
+                          "Sun, 06 Nov 1994 08:49:37 GMT ", "sun, 06 nov 1994 08:49:37 gmt",
+                          "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT"}) {
     EXPECT_EQ(parse_date(bad, kNow), std::nullopt) << bad;
   }
 }
@@ -84,10 +88,12 @@ TEST(HttpCacheControl, AllLinesCount) {
 }
 
 TEST(HttpCacheControl, DegenerateArgumentsRestrict) {
-  for (const char* line : {"private", "PRIVATE", "private=", "private=\"\"", "private=\"set-cookie\"", "private=x", "private ;x", "max-age=60,private"}) {
+  for (const char* line : {"private", "PRIVATE", "private=", "private=\"\"", "private=\"set-cookie\"", "private=x",
+                           "private ;x", "max-age=60,private"}) {
     EXPECT_TRUE(control({line}).is_private) << line;
   }
-  for (const char* line : {"no-cache", "no-cache=\"a, b\"", "no-cache=", "x, no-cache"}) EXPECT_TRUE(control({line}).no_cache) << line;
+  for (const char* line : {"no-cache", "no-cache=\"a, b\"", "no-cache=", "x, no-cache"})
+    EXPECT_TRUE(control({line}).no_cache) << line;
   EXPECT_FALSE(control({"x=\"private\""}).is_private);
   EXPECT_FALSE(control({"x=\"a, private, b\""}).is_private);
   EXPECT_FALSE(control({"privately"}).is_private);
@@ -97,7 +103,8 @@ TEST(HttpCacheControl, DegenerateArgumentsRestrict) {
 }
 
 TEST(HttpCacheControl, UnusableNumbersAreZeroAndTheFirstCounts) {   // RFC 9111 4.2.1
-  for (const char* line : {"max-age", "max-age=", "max-age=-1", "max-age=1.0", "max-age=1e3", "max-age=\xd9\xa1", "max-age=60;x", "max-age =60"}) {
+  for (const char* line : {"max-age", "max-age=", "max-age=-1", "max-age=1.0", "max-age=1e3", "max-age=\xd9\xa1",
+                           "max-age=60;x", "max-age =60"}) {
     EXPECT_EQ(control({line}).max_age, 0) << line;
   }
   EXPECT_EQ(control({"max-age=" + std::string(5000, '1')}).max_age, kDeltaSecondsMax);
@@ -125,8 +132,9 @@ TEST(HttpTargeted, IsAStrictDictionary) {
 }
 
 TEST(HttpTargeted, InvalidOrEmptyMeansAbsent) {
-  for (const char* bad : {"", "  ", "max-age=60,", ",max-age=60", "max-age=60 s-maxage=5", "Max-Age=60", "max-age=", "max-age=1e3", "max-age=60;",
-                          "x=\"a", "max-age=60\tx", "=60", "max-age=1234567890123456", "x=?2", "x=(a"}) {
+  for (const char* bad :
+       {"", "  ", "max-age=60,", ",max-age=60", "max-age=60 s-maxage=5", "Max-Age=60", "max-age=", "max-age=1e3",
+        "max-age=60;", "x=\"a", "max-age=60\tx", "=60", "max-age=1234567890123456", "x=?2", "x=(a"}) {
     EXPECT_FALSE(targeted({bad})) << bad;
   }
 }
@@ -144,8 +152,14 @@ TEST(HttpVary, NamesAreASortedSetAndStarMatchesNothing) {   // RFC 9110 12.5.5
 
 TEST(HttpVary, VariantsDifferByPresenceBoundariesAndLines) {   // RFC 9111 4.1
   const std::vector<std::string> names{"a", "b"};
-  const std::vector<std::vector<Field>> requests{{}, {{"a", ""}}, {{"b", ""}}, {{"a", "x"}}, {{"a", "xb"}}, {{"a", "x"}, {"b", "x"}},
-                                                 {{"a", "x"}, {"a", "x"}}, {{"a", "x, x"}}};
+  const std::vector<std::vector<Field>> requests{{},
+                                                 {{"a", ""}},
+                                                 {{"b", ""}},
+                                                 {{"a", "x"}},
+                                                 {{"a", "xb"}},
+                                                 {{"a", "x"}, {"b", "x"}},
+                                                 {{"a", "x"}, {"a", "x"}},
+                                                 {{"a", "x, x"}}};
   std::vector<std::string> digests;
   for (const auto& request : requests) {
     const std::string digest = variant_digest(names, request);
@@ -166,7 +180,8 @@ TEST(HttpVariants, AnIndexHoldsSixtyFourAndItsNamesOnlyGrow) {
     if (!placement.refused) index = placement.index;
   }
   const std::vector<Field> plain;
-  const Placement later = place(index, {}, {}, plain, kNow + 200, kNow + 61);   // all expired: room again, and the names stay
+  const Placement later =
+      place(index, {}, {}, plain, kNow + 200, kNow + 61);   // all expired: room again, and the names stay
   ASSERT_TRUE(later.index);
   EXPECT_THAT(later.index->names, ElementsAre("accept-language"));
   EXPECT_EQ(later.index->known.size(), 1u);
@@ -183,17 +198,26 @@ std::string key(Target target) { return resource_key(target).value_or("refused")
 TEST(HttpKey, TellsApartWhatIsAnotherResource) {
   const Target base{"http", "example.com", "", "/a", "q=1"};
   std::vector<std::string> keys{key(base)};
-  for (const Target& other : std::vector<Target>{
-           {"https", "example.com", "", "/a", "q=1"}, {"http", "example.com:81", "", "/a", "q=1"}, {"http", "example.com", "/r", "/a", "q=1"},
-           {"http", "example.com", "", "/A", "q=1"},  {"http", "example.com", "", "/%61", "q=1"},  {"http", "example.com", "", "/a%2F", "q=1"},
-           {"http", "example.com", "", "/a%3Fq=1", ""}, {"http", "example.com", "", "/a", ""}, {"http", "example.com", "", "/a", "q=1&q=1"},
-           {"http", "example.com", "", "/a", "q=%31"}, {"http", "example.com", "", "/a q=1", ""}, {"http", "example.com", "", "/\xe4", ""},
-           {"http", "example.com", "", "/a//", "q=1"}, {"http", "example.com", "/\xe4", "/", ""}}) {
+  for (const Target& other : std::vector<Target>{{"https", "example.com", "", "/a", "q=1"},
+                                                 {"http", "example.com:81", "", "/a", "q=1"},
+                                                 {"http", "example.com", "/r", "/a", "q=1"},
+                                                 {"http", "example.com", "", "/A", "q=1"},
+                                                 {"http", "example.com", "", "/%61", "q=1"},
+                                                 {"http", "example.com", "", "/a%2F", "q=1"},
+                                                 {"http", "example.com", "", "/a%3Fq=1", ""},
+                                                 {"http", "example.com", "", "/a", ""},
+                                                 {"http", "example.com", "", "/a", "q=1&q=1"},
+                                                 {"http", "example.com", "", "/a", "q=%31"},
+                                                 {"http", "example.com", "", "/a q=1", ""},
+                                                 {"http", "example.com", "", "/\xe4", ""},
+                                                 {"http", "example.com", "", "/a//", "q=1"},
+                                                 {"http", "example.com", "/\xe4", "/", ""}}) {
     EXPECT_THAT(keys, ::testing::Not(::testing::Contains(key(other))));
     keys.push_back(key(other));
   }
   EXPECT_EQ(key({"http", "EXAMPLE.com", "", "/a", "q=1"}), keys[0]);
-  for (const char* host : {"a b", "a/b", "a?b", "user@a", "a,b", "a\r\nb"}) EXPECT_EQ(key({"http", host, "", "/", ""}), "refused") << host;
+  for (const char* host : {"a b", "a/b", "a?b", "user@a", "a,b", "a\r\nb"})
+    EXPECT_EQ(key({"http", host, "", "/", ""}), "refused") << host;
   EXPECT_NE(variant_key(keys[0], "0123456789abcdef"), variant_key(keys[0], "0123456789abcdee"));
 }
 
@@ -205,10 +229,12 @@ TEST(HttpKey, UnsafeRequestsDropTheirPathTheOneAboveAndAllBelow) {
     }
     return false;
   };
-  for (const char* stored : {"/cities", "/cities/", "/cities/42", "/cities/42/", "/cities/42/streets/7", "//cities//42"}) {
+  for (const char* stored :
+       {"/cities", "/cities/", "/cities/42", "/cities/42/", "/cities/42/streets/7", "//cities//42"}) {
     EXPECT_TRUE(dropped("/cities/42", stored)) << stored;
   }
-  for (const char* stored : {"/", "/cities/43", "/cities/421", "/citie", "/towns", "/cities/43/42"}) EXPECT_FALSE(dropped("/cities/42", stored)) << stored;
+  for (const char* stored : {"/", "/cities/43", "/cities/421", "/citie", "/towns", "/cities/43/42"})
+    EXPECT_FALSE(dropped("/cities/42", stored)) << stored;
   EXPECT_TRUE(dropped("/", "/anything/below"));
   EXPECT_TRUE(dropped("/x", "/"));
   const std::string long_path = "/" + std::string(3000, 'x');
@@ -224,16 +250,28 @@ TEST(HttpKey, UnsafeRequestsDropTheirPathTheOneAboveAndAllBelow) {
 
 TEST(HttpRequest, GoesPastTheCacheForAReason) {
   const RequestRules rules(kCredentials, {}, true);
-  const struct { const char* method; Field field; Bypass expected; } rows[] = {
-      {"GET", {"host", "a"}, Bypass::none},          {"HEAD", {"host", "a"}, Bypass::none},
-      {"POST", {"host", "a"}, Bypass::method},       {"OPTIONS", {"host", "a"}, Bypass::method},
-      {"GET", {"content-length", "0"}, Bypass::none}, {"GET", {"content-length", "1"}, Bypass::body},
-      {"GET", {"Transfer-Encoding", "chunked"}, Bypass::body}, {"GET", {"upgrade", "h2c"}, Bypass::upgrade},
-      {"GET", {"X-HTTP-Method-Override", "DELETE"}, Bypass::method_override}, {"GET", {"range", "bytes=0-1"}, Bypass::range},
-      {"GET", {"if-match", "*"}, Bypass::precondition}, {"GET", {"cache-control", "max-age=0, No-Store"}, Bypass::no_store},
-      {"GET", {"cache-control", "max-age=0"}, Bypass::none}, {"GET", {"cache-control", "only-if-cached"}, Bypass::none},
+  const struct {
+    const char* method;
+    Field field;
+    Bypass expected;
+  } rows[] = {
+      {"GET", {"host", "a"}, Bypass::none},
+      {"HEAD", {"host", "a"}, Bypass::none},
+      {"POST", {"host", "a"}, Bypass::method},
+      {"OPTIONS", {"host", "a"}, Bypass::method},
+      {"GET", {"content-length", "0"}, Bypass::none},
+      {"GET", {"content-length", "1"}, Bypass::body},
+      {"GET", {"Transfer-Encoding", "chunked"}, Bypass::body},
+      {"GET", {"upgrade", "h2c"}, Bypass::upgrade},
+      {"GET", {"X-HTTP-Method-Override", "DELETE"}, Bypass::method_override},
+      {"GET", {"range", "bytes=0-1"}, Bypass::range},
+      {"GET", {"if-match", "*"}, Bypass::precondition},
+      {"GET", {"cache-control", "max-age=0, No-Store"}, Bypass::no_store},
+      {"GET", {"cache-control", "max-age=0"}, Bypass::none},
+      {"GET", {"cache-control", "only-if-cached"}, Bypass::none},
   };
-  for (const auto& row : rows) EXPECT_EQ(rules.examine(row.method, {&row.field, 1}).bypass, row.expected) << row.method << " " << row.field.name;
+  for (const auto& row : rows)
+    EXPECT_EQ(rules.examine(row.method, {&row.field, 1}).bypass, row.expected) << row.method << " " << row.field.name;
   const std::vector<Field> hosts{{"host", "a"}, {"host", "b"}};
   EXPECT_EQ(rules.examine("GET", hosts).bypass, Bypass::host);
 }
@@ -253,8 +291,11 @@ TEST(HttpRequest, CredentialsAreHeadersOfTheListAndIdentityCookies) {
   const auto has = [](const RequestRules& r, Field field) { return r.examine("GET", {&field, 1}).credentialed; };
   for (const char* name : {"Authorization", "cookie", "X-API-Key"}) EXPECT_TRUE(has(rules, {name, ""})) << name;
   EXPECT_FALSE(has(rules, {"x-other", "secret"}));
-  for (const char* cookies : {"session=1", "a=b; session=1", "session", " session = 1", ";session=1", "a=\"; session=1"}) EXPECT_TRUE(has(named, {"cookie", cookies})) << cookies;
-  for (const char* cookies : {"theme=dark", "xsession=1", "SESSION=1", "a=session=1", ""}) EXPECT_FALSE(has(named, {"cookie", cookies})) << cookies;
+  for (const char* cookies :
+       {"session=1", "a=b; session=1", "session", " session = 1", ";session=1", "a=\"; session=1"})
+    EXPECT_TRUE(has(named, {"cookie", cookies})) << cookies;
+  for (const char* cookies : {"theme=dark", "xsession=1", "SESSION=1", "a=session=1", ""})
+    EXPECT_FALSE(has(named, {"cookie", cookies})) << cookies;
   EXPECT_TRUE(has(named, {"authorization", "x"}));
   EXPECT_THROW(RequestRules({"host"}, {}, true), std::invalid_argument);
   EXPECT_THROW(RequestRules({"not a header"}, {}, true), std::invalid_argument);
@@ -271,8 +312,8 @@ struct Row {
   Source source = Source::none;
 };
 
-Decision decided(int status, const std::vector<Field>& fields, const Defaults& defaults, bool credentialed = false, bool asks = false,
-                 bool secured = false) {
+Decision decided(int status, const std::vector<Field>& fields, const Defaults& defaults, bool credentialed = false,
+                 bool asks = false, bool secured = false) {
   ResponseFacts facts;
   facts.status = status;
   facts.fields = fields;
@@ -286,14 +327,48 @@ TEST(HttpDecision, WhatTheResponseSaysBeatsWhatWasSaidBeforehand) {
   const Defaults minute{true, 60.0, 0, false};
   const Row rows[] = {
       {"default", 200, {}, Refusal::none, 60, Source::defaults},
-      {"1 targeted over 2", 200, {{"tiercel-cache-control", "max-age=5"}, {"cache-control", "no-store"}}, Refusal::none, 5, Source::targeted},
-      {"1 invalid is absent", 200, {{"tiercel-cache-control", "max-age=5,"}, {"cache-control", "max-age=7"}}, Refusal::none, 7, Source::response},
-      {"1 no-store over 2", 200, {{"tiercel-cache-control", "no-store"}, {"cache-control", "max-age=7"}}, Refusal::no_store, {}},
-      {"1 hides Expires", 200, {{"tiercel-cache-control", "public"}, {"expires", "0"}}, Refusal::none, 60, Source::defaults},
-      {"2 s-maxage over max-age", 200, {{"cache-control", "max-age=7, s-maxage=9"}}, Refusal::none, 9, Source::response},
-      {"2 max-age over Expires", 200, {{"cache-control", "max-age=7"}, {"expires", "0"}}, Refusal::none, 7, Source::response},
+      {"1 targeted over 2",
+       200,
+       {{"tiercel-cache-control", "max-age=5"}, {"cache-control", "no-store"}},
+       Refusal::none,
+       5,
+       Source::targeted},
+      {"1 invalid is absent",
+       200,
+       {{"tiercel-cache-control", "max-age=5,"}, {"cache-control", "max-age=7"}},
+       Refusal::none,
+       7,
+       Source::response},
+      {"1 no-store over 2",
+       200,
+       {{"tiercel-cache-control", "no-store"}, {"cache-control", "max-age=7"}},
+       Refusal::no_store,
+       {}},
+      {"1 hides Expires",
+       200,
+       {{"tiercel-cache-control", "public"}, {"expires", "0"}},
+       Refusal::none,
+       60,
+       Source::defaults},
+      {"2 s-maxage over max-age",
+       200,
+       {{"cache-control", "max-age=7, s-maxage=9"}},
+       Refusal::none,
+       9,
+       Source::response},
+      {"2 max-age over Expires",
+       200,
+       {{"cache-control", "max-age=7"}, {"expires", "0"}},
+       Refusal::none,
+       7,
+       Source::response},
       {"2 Expires", 200, {{"expires", "Sun, 06 Nov 1994 08:50:37 GMT"}}, Refusal::none, 60, Source::response},
-      {"2 Expires less Date", 200, {{"expires", "Sun, 06 Nov 1994 08:50:37 GMT"}, {"date", "Sun, 06 Nov 1994 08:49:27 GMT"}}, Refusal::none, 60, Source::response},
+      {"2 Expires less Date",
+       200,
+       {{"expires", "Sun, 06 Nov 1994 08:50:37 GMT"}, {"date", "Sun, 06 Nov 1994 08:49:27 GMT"}},
+       Refusal::none,
+       60,
+       Source::response},
       {"2 Expires invalid", 200, {{"expires", "0"}}, Refusal::expired, 0, Source::response},
       {"2 without a lifetime", 200, {{"cache-control", "public"}}, Refusal::none, 60, Source::defaults},
       {"2 max-age=0", 200, {{"cache-control", "max-age=0"}}, Refusal::expired, 0, Source::response},
@@ -310,7 +385,10 @@ TEST(HttpDecision, WhatTheResponseSaysBeatsWhatWasSaidBeforehand) {
       {"a name that is none", 200, {{"x y", "a"}}, Refusal::malformed, {}},
       {"206", 206, {}, Refusal::status, {}},
       {"content-range", 200, {{"content-range", "bytes 0-1/2"}}, Refusal::status, {}},
-      {"304", 304, {}, Refusal::status, {}}, {"404", 404, {}, Refusal::status, {}}, {"302", 302, {}, Refusal::status, {}}, {"416", 416, {}, Refusal::status, {}},
+      {"304", 304, {}, Refusal::status, {}},
+      {"404", 404, {}, Refusal::status, {}},
+      {"302", 302, {}, Refusal::status, {}},
+      {"416", 416, {}, Refusal::status, {}},
       {"204", 204, {}, Refusal::none, 60, Source::defaults},
   };
   for (const Row& row : rows) {
@@ -325,17 +403,21 @@ TEST(HttpDecision, WhatTheResponseSaysBeatsWhatWasSaidBeforehand) {
 
 TEST(HttpDecision, NothingThatMayBeOneCallersOwnIsStored) {   // "Who is asking"; RFC 9111 3.5 for the first
   const Defaults minute{true, 60.0, 0, false}, shared{true, 60.0, 0, true};
-  const std::vector<Field> said{{"cache-control", "max-age=9"}}, open{{"cache-control", "public, max-age=9"}}, s_maxage{{"cache-control", "s-maxage=9"}};
+  const std::vector<Field> said{{"cache-control", "max-age=9"}}, open{{"cache-control", "public, max-age=9"}},
+      s_maxage{{"cache-control", "s-maxage=9"}};
   EXPECT_EQ(decided(200, said, minute, true).refusal, Refusal::credentials);
-  EXPECT_EQ(decided(200, {{"cache-control", "must-revalidate, max-age=9"}}, minute, true).refusal, Refusal::credentials);
+  EXPECT_EQ(decided(200, {{"cache-control", "must-revalidate, max-age=9"}}, minute, true).refusal,
+            Refusal::credentials);
   EXPECT_EQ(decided(200, open, minute, true).refusal, Refusal::none);
   EXPECT_EQ(decided(200, s_maxage, minute, true).refusal, Refusal::none);
   EXPECT_EQ(decided(200, {}, shared, true).refusal, Refusal::none);
   EXPECT_EQ(decided(200, {}, minute, false, true).refusal, Refusal::asks);
-  EXPECT_EQ(decided(200, {{"cache-control", "immutable"}}, minute, false, true).refusal, Refusal::asks);   // the lifetime is a default's
+  EXPECT_EQ(decided(200, {{"cache-control", "immutable"}}, minute, false, true).refusal,
+            Refusal::asks);   // the lifetime is a default's
   EXPECT_EQ(decided(200, said, minute, false, true).refusal, Refusal::none);
   EXPECT_EQ(decided(200, {}, shared, false, true).refusal, Refusal::none);
-  EXPECT_EQ(decided(200, said, minute, false, true, true).refusal, Refusal::asks);   // a security scheme counts like Authorization
+  EXPECT_EQ(decided(200, said, minute, false, true, true).refusal,
+            Refusal::asks);   // a security scheme counts like Authorization
   EXPECT_EQ(decided(200, {}, shared, false, true, true).refusal, Refusal::asks);
   EXPECT_EQ(decided(200, open, minute, false, true, true).refusal, Refusal::none);
 }
@@ -351,10 +433,12 @@ TEST(HttpDecision, StaleOnErrorOnlyWhereNothingForbidsIt) {   // RFC 5861 4, RFC
 
 TEST(HttpDecision, ConnectionHeadersAndOurOwnMarksAreNotKept) {   // RFC 9111 3.1, RFC 9110 7.6.1
   const std::vector<Field> fields{{"connection", "close, X-Hop"}, {"x-hop", "1"}, {"x-kept", "1"}};
-  for (const char* name : {"Connection", "x-hop", "X-HOP", "transfer-encoding", "proxy-authenticate", "Tiercel-Cache-Control", "age", "x-cache"}) {
+  for (const char* name : {"Connection", "x-hop", "X-HOP", "transfer-encoding", "proxy-authenticate",
+                           "Tiercel-Cache-Control", "age", "x-cache"}) {
     EXPECT_FALSE(is_kept(name, fields)) << name;
   }
-  for (const char* name : {"x-kept", "etag", "date", "cache-control", "vary", "proxy"}) EXPECT_TRUE(is_kept(name, fields)) << name;
+  for (const char* name : {"x-kept", "etag", "date", "cache-control", "vary", "proxy"})
+    EXPECT_TRUE(is_kept(name, fields)) << name;
 }
 
 // ---- at rest
@@ -386,7 +470,8 @@ TEST(HttpStored, ComesOutAsItWentIn) {
 
 TEST(HttpStored, IsUntrustedWhenReadBack) {
   const std::string good = encode(sample());
-  for (std::size_t cut = 0; cut < good.size(); ++cut) EXPECT_FALSE(decode_response(good.substr(0, cut))) << cut;   // its Content-Length tells
+  for (std::size_t cut = 0; cut < good.size(); ++cut)
+    EXPECT_FALSE(decode_response(good.substr(0, cut))) << cut;   // its Content-Length tells
   for (std::size_t at = 0; at < good.size(); ++at) {
     for (const char c : {'\0', '\xff', '\x02'}) {
       std::string bad = good;
