@@ -72,7 +72,7 @@ struct Session::Impl {
   void owe(const Slot& slot);
   std::string& writing();  // the output, counted as a new write if it was empty
   bool connected() const { return state == State::handshaking || state == State::ready; }
-  std::size_t commands_in_flight() const { return slots.size() - (heartbeat_owed ? 1 : 0); }
+  std::size_t commands_in_flight() const { return state == State::ready ? slots.size() - (heartbeat_owed ? 1 : 0) : 0; }
 
   Session& face;
   const SessionOptions options;

@@ -80,7 +80,7 @@ class Parser {
     at_ += bytes;
     reply_bytes_ += bytes;
   }
-  void cut_out(std::size_t bytes);   // of what is at `at_`
+  void cut_out(std::size_t bytes);  // of what is at `at_`
 
   void make_room(std::size_t bytes);
   void move_to(char* base);

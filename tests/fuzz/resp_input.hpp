@@ -24,21 +24,36 @@ inline std::string described(const resp::Value& value) {
     return opening + ")";
   };
   switch (value.type) {
-    case Type::null: return "null";
-    case Type::boolean: return value.integer != 0 ? "true" : "false";
-    case Type::integer: return std::to_string(value.integer);
-    case Type::real: return "real:" + std::to_string(value.real);
-    case Type::big_number: return "big:" + std::string(value.text);
-    case Type::simple_string: return "+" + std::string(value.text);
-    case Type::bulk_string: return "$" + std::string(value.text);
-    case Type::verbatim_string: return "=" + std::string(value.text);
-    case Type::simple_error: return "-" + std::string(value.text);
-    case Type::bulk_error: return "!" + std::string(value.text);
-    case Type::array: return with_items("array(");
-    case Type::map: return with_items("map(");
-    case Type::set: return with_items("set(");
-    case Type::push: return with_items("push(");
-    case Type::oversized: return "oversized:" + std::to_string(value.integer);
+    case Type::null:
+      return "null";
+    case Type::boolean:
+      return value.integer != 0 ? "true" : "false";
+    case Type::integer:
+      return std::to_string(value.integer);
+    case Type::real:
+      return "real:" + std::to_string(value.real);
+    case Type::big_number:
+      return "big:" + std::string(value.text);
+    case Type::simple_string:
+      return "+" + std::string(value.text);
+    case Type::bulk_string:
+      return "$" + std::string(value.text);
+    case Type::verbatim_string:
+      return "=" + std::string(value.text);
+    case Type::simple_error:
+      return "-" + std::string(value.text);
+    case Type::bulk_error:
+      return "!" + std::string(value.text);
+    case Type::array:
+      return with_items("array(");
+    case Type::map:
+      return with_items("map(");
+    case Type::set:
+      return with_items("set(");
+    case Type::push:
+      return with_items("push(");
+    case Type::oversized:
+      return "oversized:" + std::to_string(value.integer);
   }
   return "of no type";
 }

@@ -1,8 +1,5 @@
 // Owns: the tests of src/resp: literal bytes, properties over any cut of the bytes, limits, adversarial input.
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -12,6 +9,7 @@
 #include "fuzz/resp_input.hpp"
 #include "resp/parser.hpp"
 #include "resp/serializer.hpp"
+#include "support/mutated.hpp"
 
 namespace tiercel::test {
 namespace {
@@ -20,13 +18,17 @@ using resp::Limits;
 using resp::Parser;
 using resp::Value;
 
-std::string read_whole(std::string_view bytes, const Limits& limits = {}) { return read_in_pieces(bytes, bytes.size(), limits); }
+std::string read_whole(std::string_view bytes, const Limits& limits = {}) {
+  return read_in_pieces(bytes, bytes.size(), limits);
+}
+std::string bulk(std::string_view text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
+}
 std::string repeated(std::string_view text, std::size_t times) {
   std::string out;
   for (std::size_t i = 0; i < times; ++i) out += text;
   return out;
 }
-std::string bulk(std::string_view text) { return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n"; }
 
 struct Literal {
   std::string_view bytes, value;
@@ -92,7 +94,8 @@ TEST(Resp, AStreamCutAtAnyByteGivesTheSameValues) {
     stream += bytes;
     values += closed(value) + "\n";
   }
-  for (std::size_t piece = 1; piece <= stream.size(); ++piece) EXPECT_EQ(read_in_pieces(stream, piece, {}), values + "more") << piece;
+  for (std::size_t piece = 1; piece <= stream.size(); ++piece)
+    EXPECT_EQ(read_in_pieces(stream, piece, {}), values + "more") << piece;
   for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
     Parser parser;
     std::string told;
@@ -106,25 +109,83 @@ TEST(Resp, AStreamCutAtAnyByteGivesTheSameValues) {
 
 TEST(Resp, NothingIsGivenBeforeItsLastByteIsThere) {
   for (const auto& [bytes, value] : kLiterals) {
-    for (std::size_t length = 0; length < bytes.size(); ++length) EXPECT_EQ(read_whole(bytes.substr(0, length)), "more") << bytes;
+    for (std::size_t length = 0; length < bytes.size(); ++length)
+      EXPECT_EQ(read_whole(bytes.substr(0, length)), "more") << bytes;
   }
 }
 
 TEST(Resp, WhatIsNotResp3IsAProtocolError) {
-  for (const std::string_view bytes : {
-           "HTTP/1.1 400 Bad Request\r\n", "\r\n", "\x15\x03\x03", "+OK\n\n\r\n", "+a\rb\r\n", "+a\nb\r\n",
-           ":\r\n", ":-\r\n", ":+-1\r\n", ":--1\r\n", ":1a\r\n", ": 1\r\n", ":1 \r\n", ":01\r\n", ":0x1\r\n",
-           ":9223372036854775808\r\n", ":-9223372036854775809\r\n", ":99999999999999999999\r\n",
-           "$\r\n\r\n", "$-\r\n", "$-2\r\n", "$+1\r\na\r\n", "$01\r\na\r\n", "$1a\r\n", "$3\r\nabcd\r\n", "$3\r\nabc\n\r", "$1\ra\r\n",
-           "$9999999999999999999\r\n", "$99999999999999999999999\r\n", "$999999999999999999\r\n",
-           "*-2\r\n", "*x\r\n", "*99999999999999999999\r\n", "%-1\r\n", "~-1\r\n", ">-1\r\n", "|-1\r\n", "=-1\r\n", "!-1\r\n",
-           "$?\r\n", "*?\r\n", "%?\r\n", "~?\r\n", ";4\r\n", ".\r\n",
-           "#x\r\n", "#true\r\n", "#\r\n", "_x\r\n", ",\r\n", ",x\r\n", ",1.2.3\r\n", ",1e\r\n", ",0x10\r\n", ",infinity\r\n", ",nan(1)\r\n",
-           ",1e999\r\n", ",+-1\r\n", ",-+1\r\n", "(\r\n", "(-\r\n", "(12a\r\n", "=3\r\ntxt\r\n", "=5\r\ntext:\r\n",
-           "*1\r\n>1\r\n+x\r\n", "*1\r\n?\r\n", "%1\r\n+a\r\n?\r\n"}) {
+  for (const std::string_view bytes : {"HTTP/1.1 400 Bad Request\r\n",
+                                       "\r\n",
+                                       "\x15\x03\x03",
+                                       "+OK\n\n\r\n",
+                                       "+a\rb\r\n",
+                                       "+a\nb\r\n",
+                                       ":\r\n",
+                                       ":-\r\n",
+                                       ":+-1\r\n",
+                                       ":--1\r\n",
+                                       ":1a\r\n",
+                                       ": 1\r\n",
+                                       ":1 \r\n",
+                                       ":01\r\n",
+                                       ":0x1\r\n",
+                                       ":9223372036854775808\r\n",
+                                       ":-9223372036854775809\r\n",
+                                       ":99999999999999999999\r\n",
+                                       "$\r\n\r\n",
+                                       "$-\r\n",
+                                       "$-2\r\n",
+                                       "$+1\r\na\r\n",
+                                       "$01\r\na\r\n",
+                                       "$1a\r\n",
+                                       "$3\r\nabcd\r\n",
+                                       "$3\r\nabc\n\r",
+                                       "$1\ra\r\n",
+                                       "$9999999999999999999\r\n",
+                                       "$99999999999999999999999\r\n",
+                                       "$999999999999999999\r\n",
+                                       "*-2\r\n",
+                                       "*x\r\n",
+                                       "*99999999999999999999\r\n",
+                                       "%-1\r\n",
+                                       "~-1\r\n",
+                                       ">-1\r\n",
+                                       "|-1\r\n",
+                                       "=-1\r\n",
+                                       "!-1\r\n",
+                                       "$?\r\n",
+                                       "*?\r\n",
+                                       "%?\r\n",
+                                       "~?\r\n",
+                                       ";4\r\n",
+                                       ".\r\n",
+                                       "#x\r\n",
+                                       "#true\r\n",
+                                       "#\r\n",
+                                       "_x\r\n",
+                                       ",\r\n",
+                                       ",x\r\n",
+                                       ",1.2.3\r\n",
+                                       ",1e\r\n",
+                                       ",0x10\r\n",
+                                       ",infinity\r\n",
+                                       ",nan(1)\r\n",
+                                       ",1e999\r\n",
+                                       ",+-1\r\n",
+                                       ",-+1\r\n",
+                                       "(\r\n",
+                                       "(-\r\n",
+                                       "(12a\r\n",
+                                       "=3\r\ntxt\r\n",
+                                       "=5\r\ntext:\r\n",
+                                       "*1\r\n>1\r\n+x\r\n",
+                                       "*1\r\n?\r\n",
+                                       "%1\r\n+a\r\n?\r\n"}) {
     const std::string whole = read_whole(bytes);
     EXPECT_TRUE(whole.starts_with("error: the server sent ")) << bytes << whole;
-    for (std::size_t piece = 1; piece < bytes.size(); ++piece) EXPECT_EQ(read_in_pieces(bytes, piece, {}), whole) << bytes;
+    for (std::size_t piece = 1; piece < bytes.size(); ++piece)
+      EXPECT_EQ(read_in_pieces(bytes, piece, {}), whole) << bytes;
   }
 }
 
@@ -169,7 +230,8 @@ Sample sample(Dice& dice, unsigned depth) {
   const auto below = [&](std::uint64_t bound) { return dice.next() % bound; };
   const auto text = [&](std::size_t length, bool any) {
     std::string out;
-    for (std::size_t i = 0; i < length; ++i) out += any ? static_cast<char>(below(256)) : static_cast<char>('a' + below(26));
+    for (std::size_t i = 0; i < length; ++i)
+      out += any ? static_cast<char>(below(256)) : static_cast<char>('a' + below(26));
     return out;
   };
   const auto attribute = below(10) == 0 ? "|1\r\n" + sample(dice, 0).bytes + sample(dice, 0).bytes : std::string{};
@@ -185,8 +247,10 @@ Sample sample(Dice& dice, unsigned depth) {
     return out;
   };
   switch (below(depth == 0 ? 9 : 12)) {
-    case 0: return {attribute + "_\r\n", "null"};
-    case 1: return {attribute + "#t\r\n", "true"};
+    case 0:
+      return {attribute + "_\r\n", "null"};
+    case 1:
+      return {attribute + "#t\r\n", "true"};
     case 2: {
       const auto number = std::to_string(static_cast<std::int64_t>(dice.next()));
       return {attribute + ":" + number + "\r\n", number};
@@ -199,16 +263,22 @@ Sample sample(Dice& dice, unsigned depth) {
       const auto words = text(below(20), false);
       return {attribute + "-" + words + "\r\n", "-" + words};
     }
-    case 5: return {attribute + "(123456789012345678901234567890\r\n", "big:123456789012345678901234567890"};
-    case 6: return {attribute + "=7\r\ntxt:abc\r\n", "=abc"};
-    case 7: return {attribute + ",0.5\r\n", "real:0.500000"};
+    case 5:
+      return {attribute + "(123456789012345678901234567890\r\n", "big:123456789012345678901234567890"};
+    case 6:
+      return {attribute + "=7\r\ntxt:abc\r\n", "=abc"};
+    case 7:
+      return {attribute + ",0.5\r\n", "real:0.500000"};
     case 8: {
       const auto bytes = text(below(20) == 0 ? below(40'000) : below(40), true);
       return {attribute + bulk(bytes), "$" + bytes};
     }
-    case 9: return aggregate('*', "array(", 1);
-    case 10: return aggregate('%', "map(", 2);
-    default: return aggregate('~', "set(", 1);
+    case 9:
+      return aggregate('*', "array(", 1);
+    case 10:
+      return aggregate('%', "map(", 2);
+    default:
+      return aggregate('~', "set(", 1);
   }
 }
 
@@ -255,7 +325,9 @@ RC_GTEST_PROP(RespProperty, AnOwnedValueSaysWhatTheViewSaid, ()) {
   RC_ASSERT(described(moved.get()) == one.told);
 }
 
-RC_GTEST_PROP(RespProperty, AnyBytesEndTheSameWayHoweverTheyAreCut, (const std::vector<std::uint8_t>& bytes)) { resp_input(bytes); }
+RC_GTEST_PROP(RespProperty, AnyBytesEndTheSameWayHoweverTheyAreCut, (const std::vector<std::uint8_t>& bytes)) {
+  resp_input(bytes);
+}
 
 // ---- too large
 
@@ -264,14 +336,16 @@ TEST(RespOversized, ALongBulkIsReadPastAndGivesItsLength) {
   limits.bulk_bytes_max = 10;
   const std::string stream = bulk("0123456789") + bulk("0123456789x") + bulk(std::string(100'000, '\n')) + "+next\r\n";
   for (const std::size_t piece : {1, 2, 3, 17, 1000, 1'000'000}) {
-    EXPECT_EQ(read_in_pieces(stream, piece, limits), "$0123456789\noversized:11\noversized:100000\n+next\nmore") << piece;
+    EXPECT_EQ(read_in_pieces(stream, piece, limits), "$0123456789\noversized:11\noversized:100000\n+next\nmore")
+        << piece;
   }
 }
 
 TEST(RespOversized, ItTakesItsPlaceWithinAnArray) {
   Limits limits;
   limits.bulk_bytes_max = 10;
-  const std::string stream = "*4\r\n$1\r\na\r\n" + bulk(std::string(50, 'x')) + "=50\r\n" + std::string(50, 'y') + "\r\n$1\r\nb\r\n:1\r\n";
+  const std::string stream =
+      "*4\r\n$1\r\na\r\n" + bulk(std::string(50, 'x')) + "=50\r\n" + std::string(50, 'y') + "\r\n$1\r\nb\r\n:1\r\n";
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
     EXPECT_EQ(read_in_pieces(stream, piece, limits), "array( $a oversized:50 oversized:50 $b)\n1\nmore") << piece;
   }
@@ -331,7 +405,8 @@ TEST(RespLimits, ItemsAreCountedOverAllLevelsAndAnewForEachReply) {
   EXPECT_EQ(read_whole(six + six, limits), repeated("array( array( 1 2) array( 3 4))\n", 2) + "more");
   EXPECT_TRUE(read_whole("*3\r\n*2\r\n:1\r\n:2\r\n*2\r\n", limits).starts_with("error"));
   EXPECT_TRUE(read_whole("%4\r\n", limits).starts_with("error")) << "a map's count is of pairs";
-  EXPECT_TRUE(read_whole(repeated("|0\r\n", 7), limits).starts_with("error")) << "a chain of empty attributes has an end";
+  EXPECT_TRUE(read_whole(repeated("|0\r\n", 7), limits).starts_with("error"))
+      << "a chain of empty attributes has an end";
   EXPECT_TRUE(read_whole("%999999999999999999\r\n").starts_with("error"));
 }
 
@@ -364,7 +439,8 @@ TEST(RespLimits, LinesAreBounded) {
 TEST(RespLimits, AReplyOfLinesHasAnEndToo) {
   Limits limits;
   limits.message_bytes_max = 10'000;
-  EXPECT_TRUE(read_whole("*1000\r\n" + repeated("+" + std::string(90, 'x') + "\r\n", 1000), limits).starts_with("error: the server sent a reply without end"));
+  EXPECT_TRUE(read_whole("*1000\r\n" + repeated("+" + std::string(90, 'x') + "\r\n", 1000), limits)
+                  .starts_with("error: the server sent a reply without end"));
 }
 
 // ---- the buffer
@@ -432,28 +508,8 @@ TEST(RespBuffer, ValuesLieWhereTheyWereReceived) {
 // ---- the corpus, and what is near it
 
 TEST(RespCorpus, EveryFileAndItsMutationsHoldWhatTheFuzzTargetChecks) {
-  Dice dice(2024);
-  int files = 0;
-  for (const auto& file : std::filesystem::directory_iterator(TIERCEL_TESTS_FOLDER "/fuzz/corpus/resp_fuzz")) {
-    std::ifstream stream(file.path(), std::ios::binary);
-    const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(stream), {}};
-    resp_input(bytes);
-    for (int i = 0; i < 200; ++i) {
-      auto mutated = bytes;
-      for (auto changes = 1 + dice.next() % 4; changes > 0 && !mutated.empty(); --changes) {
-        const auto at = static_cast<std::ptrdiff_t>(dice.next() % mutated.size());
-        const auto byte = static_cast<std::uint8_t>("\r\n$*:%0129-?"[dice.next() % 12]);
-        switch (dice.next() % 4) {
-          case 0: mutated[static_cast<std::size_t>(at)] = byte; break;
-          case 1: mutated.erase(mutated.begin() + at); break;
-          case 2: mutated.insert(mutated.begin() + at, byte); break;
-          default: mutated[static_cast<std::size_t>(at)] ^= static_cast<std::uint8_t>(1u << (dice.next() % 8));
-        }
-      }
-      resp_input(mutated);
-    }
-    ++files;
-  }
+  const int files =
+      run_corpus(TIERCEL_TESTS_FOLDER "/fuzz/corpus/resp_fuzz", 200, [](const Bytes& bytes) { resp_input(bytes); });
   EXPECT_GE(files, 10) << "the corpus is missing";
 }
 
