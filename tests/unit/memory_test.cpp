@@ -43,7 +43,7 @@ EntryRef entry(std::string_view key, std::size_t payload_bytes, Timestamp usable
   return Entry::make(key, facts, {}, std::string(payload_bytes, fill));
 }
 
-class Store : public testing::Test {
+class Memory : public testing::Test {
  protected:
   MemoryStore& open(std::size_t bytes_max, unsigned shards = 1) {
     return store_.emplace(MemoryOptions{.bytes_max = bytes_max, .shards = shards, .seed = 42});
@@ -104,7 +104,7 @@ TEST(Entry, IsLetGoOfWithItsLastReference) {
 
 // ---- the basics
 
-TEST_F(Store, FindsWhatWasInserted) {
+TEST_F(Memory, FindsWhatWasInserted) {
   MemoryStore& store = open(1 << 20);
   EXPECT_FALSE(store.find("a", kStart));
   EXPECT_TRUE(store.insert(entry("a", 10), kStart));
@@ -119,7 +119,7 @@ TEST_F(Store, FindsWhatWasInserted) {
   EXPECT_EQ(store.usage().entries, 1u);
 }
 
-TEST_F(Store, TheNewestEntryOfAKeyStands) {
+TEST_F(Memory, TheNewestEntryOfAKeyStands) {
   MemoryStore& store = open(1 << 20);
   for (const std::size_t bytes : {10u, 5000u, 1u, 0u}) {
     EXPECT_TRUE(store.insert(entry("a", bytes), kStart));
@@ -132,7 +132,7 @@ TEST_F(Store, TheNewestEntryOfAKeyStands) {
   EXPECT_EQ(store.find("a", kStart).get(), same.get());
 }
 
-TEST_F(Store, AReferenceOutlivesEvictionAndTheStoreItself) {
+TEST_F(Memory, AReferenceOutlivesEvictionAndTheStoreItself) {
   MemoryStore& store = open(64 << 10);
   store.insert(entry("kept", 1000), kStart);
   const EntryRef kept = store.find("kept", kStart),
@@ -148,7 +148,7 @@ TEST_F(Store, AReferenceOutlivesEvictionAndTheStoreItself) {
   EXPECT_EQ(erased->payload(), std::string(1000, 'x'));
 }
 
-TEST_F(Store, EraseIfTakesTheDoomedAndNobodyElse) {
+TEST_F(Memory, EraseIfTakesTheDoomedAndNobodyElse) {
   MemoryStore& store = open(8 << 20, 4);
   for (int i = 0; i < 3000; ++i) store.insert(entry((i % 3 == 0 ? "a:" : "b:") + std::to_string(i), 10), kStart);
   EXPECT_EQ(store.erase_if([](const Entry& e) { return e.key().starts_with("a:"); }), 1000u);
@@ -161,7 +161,7 @@ TEST_F(Store, EraseIfTakesTheDoomedAndNobodyElse) {
   EXPECT_TRUE(store.insert(entry("b:1", 10), kStart));
 }
 
-TEST_F(Store, VisitShowsEveryLiveEntryOnceAndMayCallTheStore) {
+TEST_F(Memory, VisitShowsEveryLiveEntryOnceAndMayCallTheStore) {
   MemoryStore& store = open(8 << 20, 4);
   for (int i = 0; i < 2000; ++i) store.insert(entry(std::to_string(i), 1, i % 2 ? kStart + kSecond : kNever), kStart);
   std::set<std::string> seen;
@@ -202,7 +202,7 @@ TEST(Index, KeepsKeysOfOneHashApart) {
 
 // ---- the budget
 
-TEST_F(Store, RandomOperationsAgreeWithAModel) {
+TEST_F(Memory, RandomOperationsAgreeWithAModel) {
   for (const std::uint64_t seed : {1u, 2u, 3u}) {
     MemoryStore& store = open(64 << 20, 2);  // so large that nobody is evicted
     Dice dice(seed);
@@ -251,7 +251,7 @@ TEST_F(Store, RandomOperationsAgreeWithAModel) {
 }
 
 #if TIERCEL_HEAP_IS_GLIBC
-TEST_F(Store, AccountsWhatTheHeapHandsOut) {
+TEST_F(Memory, AccountsWhatTheHeapHandsOut) {
   const auto heap = [] {
     const auto info = mallinfo2();
     return info.uordblks + info.hblkhd;
@@ -266,7 +266,7 @@ TEST_F(Store, AccountsWhatTheHeapHandsOut) {
 }
 #endif
 
-TEST_F(Store, NeverExceedsItsBudget) {
+TEST_F(Memory, NeverExceedsItsBudget) {
   for (const std::size_t bytes_max : {std::size_t{4 << 10}, std::size_t{64 << 10}, std::size_t{1 << 20}}) {
     MemoryStore& store = open(bytes_max);
     Dice dice(bytes_max);
@@ -284,7 +284,7 @@ TEST_F(Store, NeverExceedsItsBudget) {
   }
 }
 
-TEST_F(Store, TheLargestValueFitsTheUsualStore) {
+TEST_F(Memory, TheLargestValueFitsTheUsualStore) {
   MemoryStore& store = open(64 << 20, 0);
   EXPECT_TRUE(store.insert(entry("large", 8 << 20), kStart));
   EXPECT_TRUE(store.find("large", kStart));
@@ -293,7 +293,7 @@ TEST_F(Store, TheLargestValueFitsTheUsualStore) {
   EXPECT_EQ(store.usage().refused, 1u);
 }
 
-TEST_F(Store, ALargeValueNobodyAskedForDoesNotDisplaceManyThatArePopular) {
+TEST_F(Memory, ALargeValueNobodyAskedForDoesNotDisplaceManyThatArePopular) {
   MemoryStore& store = open(1 << 20);
   for (int round = 0; round < 4; ++round) {
     for (int i = 0; i < 6000; ++i) {
@@ -307,7 +307,7 @@ TEST_F(Store, ALargeValueNobodyAskedForDoesNotDisplaceManyThatArePopular) {
   EXPECT_FALSE(store.peek("large", kStart));
 }
 
-TEST_F(Store, WhatWasOftenHitIsRememberedWhenItIsGone) {
+TEST_F(Memory, WhatWasOftenHitIsRememberedWhenItIsGone) {
   MemoryStore& store = open(256 << 10);
   store.insert(entry("popular", 100), kStart);
   for (int i = 0; i < 10; ++i) store.find("popular", kStart);
@@ -322,7 +322,7 @@ TEST_F(Store, WhatWasOftenHitIsRememberedWhenItIsGone) {
   EXPECT_FALSE(store.peek("2000", kStart));
 }
 
-TEST_F(Store, ALargerValueMustBeWorthAllItDisplacesTogether) {
+TEST_F(Memory, ALargerValueMustBeWorthAllItDisplacesTogether) {
   MemoryStore& store = open(256 << 10);
   const auto ask_for = [&](const std::string& key, std::size_t bytes) {
     store.erase(key);
@@ -357,7 +357,7 @@ TEST(Sketch, CountsSaturatesAgesAndKeepsItsCountsWhenItGrows) {
   EXPECT_GE(sketch.frequency(often), Sketch::kMost / 2);
 }
 
-TEST_F(Store, WithoutABudgetNothingIsKept) {
+TEST_F(Memory, WithoutABudgetNothingIsKept) {
   MemoryStore& store = open(0);
   EXPECT_FALSE(store.insert(entry("a", 1), kStart));
   EXPECT_FALSE(store.find("a", kStart));
@@ -427,14 +427,14 @@ class Zipf {
   std::vector<double> cumulated_;
 };
 
-TEST_F(Store, HitsMoreThanLruOnAZipfTrace) {
+TEST_F(Memory, HitsMoreThanLruOnAZipfTrace) {
   constexpr std::size_t kBytes = 512 << 10;
   Zipf zipf(50'000, 0.9, 11);
   const Ratios ratios = replay(open(kBytes), kBytes, 200'000, [&](int) { return zipf.next(); });
   EXPECT_GT(ratios.ours, ratios.lru + 0.05);
 }
 
-TEST_F(Store, HitsMoreThanLruWhenScansPassThrough) {
+TEST_F(Memory, HitsMoreThanLruWhenScansPassThrough) {
   constexpr std::size_t kBytes = 512 << 10;
   Zipf zipf(20'000, 0.9, 12);
   std::uint64_t scanned = 1'000'000;
@@ -445,7 +445,7 @@ TEST_F(Store, HitsMoreThanLruWhenScansPassThrough) {
   EXPECT_GT(ratios.ours, ratios.lru + 0.05);
 }
 
-TEST_F(Store, HitsMoreThanLruOnALoopLargerThanTheStore) {
+TEST_F(Memory, HitsMoreThanLruOnALoopLargerThanTheStore) {
   constexpr std::size_t kBytes = 512 << 10;
   const Ratios ratios =
       replay(open(kBytes), kBytes, 100'000, [](int i) { return static_cast<std::uint64_t>(i % 2500); });
@@ -454,7 +454,7 @@ TEST_F(Store, HitsMoreThanLruOnALoopLargerThanTheStore) {
 
 // Every key is asked for a few times soon after it appears and never again: frequency knows nothing, recency
 // everything. The window must grow to it; while it does is not counted.
-TEST_F(Store, IsCloseToLruWhereRecencyIsEverything) {
+TEST_F(Memory, IsCloseToLruWhereRecencyIsEverything) {
   constexpr std::size_t kBytes = 512 << 10;
   Dice dice(13);
   const Ratios ratios = replay(
@@ -465,7 +465,7 @@ TEST_F(Store, IsCloseToLruWhereRecencyIsEverything) {
 
 // ---- who expires
 
-TEST_F(Store, AnEntryIsGoneAtItsDeadlineAndNotBefore) {
+TEST_F(Memory, AnEntryIsGoneAtItsDeadlineAndNotBefore) {
   MemoryStore& store = open(1 << 20);
   store.insert(entry("a", 1, kStart + kSecond), kStart);
   EXPECT_TRUE(store.find("a", kStart + kSecond - Duration{1}));
@@ -476,7 +476,7 @@ TEST_F(Store, AnEntryIsGoneAtItsDeadlineAndNotBefore) {
   EXPECT_EQ(store.usage().expired, 1u);
 }
 
-TEST_F(Store, ExpiredMemoryIsReleasedWithoutBeingLookedFor) {
+TEST_F(Memory, ExpiredMemoryIsReleasedWithoutBeingLookedFor) {
   MemoryStore& store = open(1 << 20);
   store.insert(entry("soon", 1000, kStart + kSecond), kStart);
   store.insert(entry("late", 1000, kStart + 3600 * kSecond), kStart);
@@ -495,7 +495,7 @@ TEST_F(Store, ExpiredMemoryIsReleasedWithoutBeingLookedFor) {
 
 // Deadlines from now to a century away, time that jumps, and little work per call: what is due is released within a
 // tick, what is not due never, and the time to come back is never too late.
-TEST_F(Store, ReleasesEachEntryWithinATickOfItsDeadline) {
+TEST_F(Memory, ReleasesEachEntryWithinATickOfItsDeadline) {
   for (const std::uint64_t seed : {1u, 2u, 3u, 4u}) {
     MemoryStore& store = open(64 << 20, 2);
     Dice dice(seed);
@@ -527,7 +527,7 @@ TEST_F(Store, ReleasesEachEntryWithinATickOfItsDeadline) {
   }
 }
 
-TEST_F(Store, ANewEntryBringsItsOwnDeadline) {
+TEST_F(Memory, ANewEntryBringsItsOwnDeadline) {
   MemoryStore& store = open(1 << 20);
   store.insert(entry("longer", 1, kStart + kSecond), kStart);
   store.insert(entry("shorter", 1, kStart + 100 * kSecond), kStart);
@@ -546,7 +546,7 @@ TEST_F(Store, ANewEntryBringsItsOwnDeadline) {
   EXPECT_EQ(store.usage().entries, 1u);
 }
 
-TEST_F(Store, OneCallReleasesNoMoreThanAsked) {
+TEST_F(Memory, OneCallReleasesNoMoreThanAsked) {
   MemoryStore& store = open(8 << 20);
   for (int i = 0; i < 1000; ++i) store.insert(entry(std::to_string(i), 1, kStart + kSecond), kStart);
   const Timestamp later = kStart + 10 * kSecond;
@@ -582,7 +582,7 @@ TEST(Entry, IsCountedByManyThreadsAtOnce) {
   EXPECT_EQ(shared->payload(), std::string(100, 'x'));
 }
 
-TEST_F(Store, FourThreadsAtOnceKeepEveryInvariant) {
+TEST_F(Memory, FourThreadsAtOnceKeepEveryInvariant) {
   MemoryStore& store = open(256 << 10, 2);
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < 4; ++t) {
