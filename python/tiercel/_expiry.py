@@ -66,8 +66,8 @@ def _seconds(value: object, argument: str) -> float:
         raise TypeError(f"{argument}: expected {_FORMS}, not {type(value).__name__}")
     try:
         seconds = float(value)
-    except OverflowError:
-        seconds = math.inf if value > 0 else -math.inf
+    except OverflowError:  # an int or a fraction of hundreds of digits
+        seconds = math.inf if value > 0 else -math.inf  # type: ignore[operator]
     if math.isnan(seconds):
         raise ValueError(f"{argument}: NaN is not a time")
     return seconds

@@ -1,5 +1,4 @@
-"""Owns: events and what they invalidate. Who changes something says what happened; here stands what that makes stale.
-"""
+"""Owns: events and what they invalidate. Who changes something says what happened; here stands what that makes stale."""
 
 from __future__ import annotations
 
@@ -99,8 +98,7 @@ class CacheInvalidator:
 
 
 def _sorted(stale: list[Any], event: str) -> tuple[list[str | bytes], list[str], list[str], TypeError | None]:
-    """What handlers returned, by kind, each thing once. Something else among it is told after the rest was invalidated.
-    """
+    """What handlers returned, by kind, each thing once. Something else among it is told after the rest was invalidated."""
     keys: dict[str | bytes, None] = {}
     tags: dict[str, None] = {}
     patterns: dict[str, None] = {}

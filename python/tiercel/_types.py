@@ -1,5 +1,4 @@
-"""Owns: the small words of the public interface: MISSING, Pattern, Tag, and Loaded, which loaders hand to the engine.
-"""
+"""Owns: the small words of the public interface: MISSING, Pattern, Tag, and Loaded, which loaders hand to the engine."""
 
 from __future__ import annotations
 

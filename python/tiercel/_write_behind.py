@@ -248,8 +248,7 @@ class WriteBehind(ReadThrough[K, V]):
         self._writing.pop(key, None)
 
     async def _written(self, values: Mapping[K, V | MissingType]) -> None:
-        """The entry once more: since `save`, it may have expired and been loaded from the repository as it was before.
-        """
+        """The entry once more: since `save`, it may have expired and been loaded from the repository as it was before."""
         for key, value in values.items():
             self._writing.pop(key, None)
             if key in self._queued:

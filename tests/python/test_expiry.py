@@ -56,7 +56,7 @@ def test_what_is_no_kind_of_time_is_a_type_error(written: Any) -> None:
 
 
 def test_the_argument_is_named_as_it_was_given() -> None:
-    with pytest.raises(ValueError, match="^TIERCEL_OP_TIMEOUT: "):
+    with pytest.raises(ValueError, match=r"^TIERCEL_OP_TIMEOUT: "):
         parse_duration("5x", "TIERCEL_OP_TIMEOUT")
 
 
@@ -93,7 +93,7 @@ def test_whatever_is_written_is_a_bounded_time_or_an_error(written: Any) -> None
 
 
 def test_a_number_too_long_to_be_printed_is_refused_like_any_other() -> None:
-    with pytest.raises(ValueError, match="^expire: a number of that size is more than a hundred years"):
+    with pytest.raises(ValueError, match=r"^expire: a number of that size is more than a hundred years"):
         parse_expire(10**5000)
-    with pytest.raises(ValueError, match="^expire: a number of that size is not above zero"):
+    with pytest.raises(ValueError, match=r"^expire: a number of that size is not above zero"):
         parse_expire(-(10**5000))

@@ -87,7 +87,7 @@ async def test_an_unknown_event_is_a_value_error_that_names_the_known(cache: Cac
         def on_b(self) -> None: ...
 
     invalidator = Invalidator(cache)
-    with pytest.raises(ValueError, match="'c' is not known; known are b$"):
+    with pytest.raises(ValueError, match=r"'c' is not known; known are b$"):
         await invalidator.emit("c")
     invalidator.on("a")(lambda: None)
     assert invalidator.events == ["a", "b"]
@@ -97,7 +97,9 @@ async def test_an_unknown_event_is_a_value_error_that_names_the_known(cache: Cac
         await CacheInvalidator(cache).emit("c")
 
 
-async def test_one_round_trip_takes_keys_and_tags_and_each_thing_goes_once(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_round_trip_takes_keys_and_tags_and_each_thing_goes_once(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     invalidator = CacheInvalidator(cache)
     invalidator.on("changed")(lambda: ["user:1", Tag("t"), Pattern("users_list:*")])
     invalidator.on("changed")(lambda: [Tag("t"), "user:1", "user:2", Pattern("users_list:*")])
@@ -134,7 +136,7 @@ async def test_a_handler_that_raises_does_not_keep_the_others_from_being_heard(c
 async def test_a_handler_that_returns_something_else_is_a_type_error(cache: Cache, answer: Any) -> None:
     invalidator = CacheInvalidator(cache)
     invalidator.on("changed")(lambda: ["user:1", answer])
-    with pytest.raises(TypeError, match="'changed': a handler returned a .*expected keys, Pattern, Tag"):
+    with pytest.raises(TypeError, match=r"'changed': a handler returned a .*expected keys, Pattern, Tag"):
         await invalidator.emit("changed")
     assert "user:1" not in await left(cache)
 

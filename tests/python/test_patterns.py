@@ -69,7 +69,9 @@ async def database() -> Database:
 # Reading
 
 
-async def test_read_through_loads_once_and_under_the_key_of_a_decorated_function(cache: Cache, database: Database) -> None:
+async def test_read_through_loads_once_and_under_the_key_of_a_decorated_function(
+    cache: Cache, database: Database
+) -> None:
     rows = ReadThrough(cache, database, "row")
     assert await rows.get(1) == "one"
     assert await rows.get(1) == "one"
@@ -141,7 +143,7 @@ def test_keys_are_text_one_would_have_written_or_need_a_function() -> None:
     for odd in (True, 1.5, None, (1,)):
         with pytest.raises(TypeError, match="give key_of"):
             rows.key(odd)
-    assert ReadThrough(cache, Database(), "row", key_of=lambda key: f"<{key}>").key((1)) == "row:<1>"
+    assert ReadThrough(cache, Database(), "row", key_of=lambda key: f"<{key}>").key(1) == "row:<1>"
     with pytest.raises(ValueError, match="prefix"):
         ReadThrough(cache, Database(), "")
     with pytest.raises(ValueError, match="expire"):
@@ -237,7 +239,9 @@ async def test_what_waits_is_read_even_if_the_cache_lost_it(cache: Cache, databa
     assert database.rows == {1: "new", 3: "three"}
 
 
-async def test_writes_of_one_key_become_one_and_keep_their_order(cache: Cache, database: Database, sleep: Sleeps) -> None:
+async def test_writes_of_one_key_become_one_and_keep_their_order(
+    cache: Cache, database: Database, sleep: Sleeps
+) -> None:
     async with WriteBehind(cache, database, "row", sleep=sleep) as rows:
         database.gate.clear()
         await rows.save(1, "first")
@@ -277,7 +281,9 @@ async def test_a_full_queue_makes_writers_wait(cache: Cache, database: Database,
     assert [database.rows[key] for key in (10, 11, 12, 13)] == ["a", "b", "c2", "d"]
 
 
-async def test_a_failing_write_is_tried_again_with_growing_pauses(cache: Cache, database: Database, sleep: Sleeps) -> None:
+async def test_a_failing_write_is_tried_again_with_growing_pauses(
+    cache: Cache, database: Database, sleep: Sleeps
+) -> None:
     database.fails[1] = 4
     async with WriteBehind(cache, database, "row", sleep=sleep) as rows:
         await rows.save(1, "new")
@@ -293,8 +299,10 @@ async def test_one_bad_write_does_not_hold_up_the_others_and_is_not_lost_in_sile
 ) -> None:
     database.fails[1] = 10**6
     told: list[Any] = []
-    rows = WriteBehind(cache, database, "row", sleep=sleep, attempts_max=3, on_failure=lambda *facts: told.append(facts))
-    with pytest.raises(Unwritten, match="1 writes did not reach"), caplog.at_level(logging.ERROR, "tiercel"):
+    rows = WriteBehind(
+        cache, database, "row", sleep=sleep, attempts_max=3, on_failure=lambda *facts: told.append(facts)
+    )
+    with pytest.raises(Unwritten, match="1 writes did not reach"), caplog.at_level(logging.ERROR, "tiercel"):  # noqa: PT012
         async with rows:
             await rows.save(1, "bad")
             await rows.save(2, "good")

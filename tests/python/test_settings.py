@@ -19,7 +19,9 @@ from tiercel._settings import READERS, Settings, SettingsKeywords, check_keyword
 SECRET = "hunter2-Geheim"
 
 
-def resolve(url: str | None = "memory://", /, environ: dict[str, str] | None = None, configured: Any = None, **keywords: Any) -> Settings:
+def resolve(
+    url: str | None = "memory://", /, environ: dict[str, str] | None = None, configured: Any = None, **keywords: Any
+) -> Settings:
     return Settings.resolve(url, keywords, configured=configured, environ=environ or {})
 
 
@@ -78,12 +80,12 @@ def test_user_and_password_may_be_given_apart_and_then_win() -> None:
     [
         ("http://cache", "scheme 'http' is not known"), ("cache:6379", "no scheme"), ("", "no scheme"),
         ("redis://cache:0", "port"), ("redis://cache:65536", "port"), ("redis://cache:x", "port"), ("redis://cache:-1", "port"),
-        ("redis://cache/x", "database"), ("redis://cache/-1", "database"), ("redis://cache/1/2", "database"), ("redis://cache?db=x", "database"),
+        ("redis://cache/x", "database"), ("redis://cache/-1", "database"), ("redis://cache/1/2", "database"), ("redis://cache?db=x", "database"),  # noqa: E501
         ("redis://cache/1?db=2", "twice"), ("redis://::1", "IPv6"), (f"redis://:{SECRET}/x@cache", "percent-encode"),
         (f"redis://:{SECRET}#x@cache", "%23"), (f"redis://:{SECRET}?x@cache", "name=value"), (f"redis://:{SECRET}:x@ca:che:1", "malformed"),
         (f"redis://{SECRET}@cache", "without a password"), (f"redis://{SECRET}:@cache", "password after the user name is empty"),
         ("redis://cache?colour=red", "option colour"), ("redis://cache?op_timeout=1s&op_timeout=2s", "twice"), ("redis://ca che", "spaces"),
-        ("redis://cache\n", "control characters"), ("redis://%ff", "UTF-8"), ("memory://x", "followed by nothing"), ("memory:///0", "nothing"),
+        ("redis://cache\n", "control characters"), ("redis://%ff", "UTF-8"), ("memory://x", "followed by nothing"), ("memory:///0", "nothing"),  # noqa: E501
         ("unix://run/x", "absolute"), ("unix://", "absolute"), ("unix:///a%00b", "NUL"),
     ],
 )  # fmt: skip
@@ -198,7 +200,7 @@ def test_a_bad_setting_is_refused_under_the_name_it_was_given(name: str, given: 
 
 
 def test_a_bad_option_in_a_url_is_refused_as_such() -> None:
-    with pytest.raises(ConfigurationError, match="^variable REDIS_URL: option op_timeout: "):
+    with pytest.raises(ConfigurationError, match=r"^variable REDIS_URL: option op_timeout: "):
         resolve(None, {"REDIS_URL": "redis://cache?op_timeout=5x"})
 
 

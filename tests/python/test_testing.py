@@ -52,7 +52,7 @@ async def test_time_moves_when_told_and_only_forward() -> None:
         t.advance(timedelta(seconds=61))
         assert await cache.get("key") is None
         for wrong in (0, -1, "5x"):
-            with pytest.raises(ValueError, match="^by: "):
+            with pytest.raises(ValueError, match=r"^by: "):
                 t.advance(wrong)
     with pytest.raises(RuntimeError, match="inside the block"):
         t.advance(1)
