@@ -69,9 +69,9 @@ class Planner:
             bad = unkeyable(annotation)
             if bad is not None:
                 raise TypeError(
-                    f"{self.name}(): no key can be made of argument {parameter.name!r}: its annotation is {_shown(bad)}. Leave the argument "
-                    f'out with exclude=["{parameter.name}"], name the key with key= or key_builder=, or give {_shown(bad)} a method '
-                    "__cache_key__()"
+                    f"{self.name}(): no key can be made of argument {parameter.name!r}: its annotation is {_shown(bad)}. "
+                    f'Leave the argument out with exclude=["{parameter.name}"], name the key with key= or key_builder=, '
+                    f"or give {_shown(bad)} a method __cache_key__()"
                 )
 
     def plan(self) -> tuple[Any, ...]:

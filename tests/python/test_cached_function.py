@@ -267,7 +267,6 @@ async def test_a_closed_call_says_nothing_and_a_dropped_one_warns() -> None:
     del call
     with pytest.warns(RuntimeWarning, match="coroutine 'get_user' was never awaited"):
         get_user(1)
-        gc.collect()
     with pytest.warns(RuntimeWarning, match=r"'Service.get' was never awaited"):
         Service().get("a")
 
@@ -456,7 +455,7 @@ async def test_starlette_runs_it_in_background_and_fastapi_serves_it() -> None:
     app.get("/bound")(service.get)
 
     @app.get("/depends")
-    async def depends(user: Any = Depends(get_user), other: Any = Depends(service.get)) -> Any:
+    async def depends(user: Any = Depends(get_user), other: Any = Depends(service.get)) -> Any:  # noqa: B008
         return [user, other]
 
     async def plain(request: Any) -> Any:

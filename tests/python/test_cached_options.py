@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
+from support.runs import run_child
 from tiercel import Cache, NotCacheable, _codec, _core
 from tiercel._types import Loaded
 
@@ -111,7 +110,8 @@ async def async_condition(result: Any) -> bool:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"expire": True}, "expire"), ({"expire": []}, "expire"), ({"jitter": True}, "jitter"), ({"tags": "user"}, "tags"), ({"tags": [1]}, "tags"),
+        ({"expire": True}, "expire"), ({"expire": []}, "expire"), ({"jitter": True}, "jitter"), ({"tags": "user"}, "tags"),
+        ({"tags": [1]}, "tags"),
         ({"condition": 1}, "condition"), ({"condition": async_condition}, "condition"), ({"key_builder": "x"}, "key_builder"),
         ({"key_builder": async_condition}, "key_builder"), ({"prefix": 1}, "prefix"), ({"prefix": lambda: 1}, "parentheses"),
         ({"prefix": None}, "prefix"), ({"expires": 1}, "expires"),
@@ -489,8 +489,4 @@ def test_caching_switched_off_calls_straight_through() -> None:
         "asyncio.run(main())"
     )
     for setting, expected in (("0", "6 f:~i1"), ("false", "6 f:~i1")):
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True,
-            env={"TIERCEL_ENABLED": setting, "PYTHONPATH": ":".join(sys.path)},
-        )  # fmt: skip
-        assert done.stdout.strip() == expected and done.stderr == ""
+        assert run_child(program, environment={"TIERCEL_ENABLED": setting}).strip() == expected

@@ -8,8 +8,6 @@ import datetime
 import decimal
 import enum
 import json
-import subprocess
-import sys
 import typing
 import uuid
 from pathlib import Path
@@ -20,6 +18,7 @@ import pydantic
 import pytest
 
 import tiercel
+from support.runs import run_child
 from tiercel import Cache, _core
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "keys.json").read_text(encoding="utf-8"))["vectors"]
@@ -366,13 +365,7 @@ def test_sets_and_dicts_do_not_depend_on_the_order_of_hashes() -> None:
         "@c.cached('p')\nasync def f(x): ...\n"
         "print(f.key({'a', 'b', 'c', ('d', frozenset({'e', 'f'}))}), f.key({'x': {'y', 'z'}, 'a': 1}))"
     )
-    keys = {
-        subprocess.run(
-            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-            capture_output=True, text=True, check=True,
-        ).stdout
-        for seed in ("1", "2", "3")
-    }  # fmt: skip
+    keys = {run_child(program, environment={"PYTHONHASHSEED": seed}) for seed in ("1", "2", "3")}
     assert len(keys) == 1
 
 
@@ -524,8 +517,11 @@ def test_a_template_takes_what_says_itself_how_it_reads() -> None:
 
 @pytest.mark.parametrize(
     ("template", "error", "words"),
-    [("u:{id}", ValueError, "'id'"), ("u:{x!r}", ValueError, "{x!r}"), ("u:{x:>3}", ValueError, "{x:>3}"), ("u:{x[0]}", ValueError, "attribute"),
-     ("u:{}", ValueError, "name of a parameter"), ("u:{x", ValueError, "brace"), ("", ValueError, "empty"), (b"u", TypeError, "str")],
+    [
+        ("u:{id}", ValueError, "'id'"), ("u:{x!r}", ValueError, "{x!r}"), ("u:{x:>3}", ValueError, "{x:>3}"),
+        ("u:{x[0]}", ValueError, "attribute"), ("u:{}", ValueError, "name of a parameter"), ("u:{x", ValueError, "brace"),
+        ("", ValueError, "empty"), (b"u", TypeError, "str"),
+    ],
 )  # fmt: skip
 def test_a_template_that_cannot_be_meant_is_refused_at_decoration(
     template: Any, error: type[Exception], words: str
