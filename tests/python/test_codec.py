@@ -30,7 +30,7 @@ zones = st.one_of(st.none(), st.just(timezone.utc), offsets, st.sampled_from(ZON
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.integers(-(2**200), 2**200), st.floats(), st.text(), st.binary(), st.uuids(),
     st.dates(), st.times(), st.timedeltas(), st.datetimes(timezones=zones, allow_imaginary=True),
-    st.decimals(allow_nan=False), st.just(Decimal("NaN")),  # noqa: E501
+    st.decimals(allow_nan=False), st.just(Decimal("NaN")),
 )  # fmt: skip
 hashable = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3), max_leaves=5
@@ -321,7 +321,7 @@ def test_a_renamed_type_reads_what_was_stored_under_its_old_name(money: type[Mon
         ({1}, {True}, "value: the set came back with other members"),
         (Decimal("1.50"), Decimal("1.5"), "value: Decimal('1.50') came back"),
         (datetime(2026, 1, 1, tzinfo=timezone.utc), datetime(2026, 1, 1), "value: datetime"),
-        (datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Zurich")), datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1))), "time zone"),  # noqa: E501
+        (datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/Zurich")), datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1))), "time zone"),
         (datetime(2026, 10, 25, 2, 30, fold=1), datetime(2026, 10, 25, 2, 30), "fold=1"),
         ("a", "b", "value: 'a' came back as 'b'"),
     ],
