@@ -272,10 +272,10 @@ void bind_decision(nb::module_& m) {
           "name"_a, "value"_a)
       .def(
           "encode",
-          [](const HttpDecision& d, const nb::bytes& body, bool head) {
-            return bytes_of(d.encode(view_of(body), head));
+          [](const HttpDecision& d, const nb::bytes& body, bool head, bool reset_age) {
+            return bytes_of(d.encode(view_of(body), head, reset_age));
           },
-          "body"_a, "head"_a);
+          "body"_a, "head"_a, "reset_age"_a = false);
 }
 
 }  // namespace

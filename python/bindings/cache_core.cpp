@@ -28,6 +28,7 @@ Timestamp now() {
   return Timestamp{Duration{us + shift_us.load(std::memory_order_relaxed)}};
 }
 
+Duration clock_shift() { return Duration{shift_us.load(std::memory_order_relaxed)}; }
 void shift_clock(Duration by) { shift_us.fetch_add(by.count(), std::memory_order_relaxed); }
 
 void CacheCore::attach(nb::object driver_of_engine) {

@@ -18,6 +18,7 @@ class DriverCore;
 // This process' clock: CLOCK_BOOTTIME, microseconds, plus what tests have added by shift_clock.
 Timestamp now();
 void shift_clock(Duration by);
+Duration clock_shift();  // what shift_clock has added so far
 // Grows by one in every forked child (pthread_atfork): an engine of another epoch belongs to the parent and is not to be touched.
 std::uint64_t fork_epoch();
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "cache_core.hpp"
 #include "http/conditional.hpp"
 
 namespace tiercel::python {
@@ -16,6 +17,11 @@ nb::object interned(const char* text) { return nb::steal(PyUnicode_InternFromStr
 nb::object bytes_of(std::string_view text) { return nb::bytes(text.data(), text.size()); }
 
 nb::object header(nb::handle name, nb::handle value) { return nb::steal(PyTuple_Pack(2, name.ptr(), value.ptr())); }
+
+std::optional<std::int64_t> age_of(const http::StoredResponse& response, std::int64_t now) {
+  if (response.ageless) return std::nullopt;
+  return http::current_age(response, now);
+}
 
 template <class Keep>
 nb::list list_of(const http::StoredResponse& response, Keep keep) {
@@ -29,7 +35,9 @@ nb::list list_of(const http::StoredResponse& response, Keep keep) {
 }  // namespace
 
 std::int64_t wall_seconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch() +
+                                                          clock_shift())
+      .count();
 }
 
 HttpMessages::HttpMessages(bool mark)
@@ -47,9 +55,9 @@ HttpMessages::HttpMessages(bool mark)
       nothing_(bytes_of("")) {}
 
 // `fixed` and the headers of this moment, in a list of its own: middlewares outside write into what they are sent.
-nb::list HttpMessages::headers_of(nb::handle fixed, std::int64_t age, const char* word) const {
+nb::list HttpMessages::headers_of(nb::handle fixed, std::optional<std::int64_t> age, const char* word) const {
   nb::list list = nb::steal<nb::list>(PyList_GetSlice(fixed.ptr(), 0, PyList_GET_SIZE(fixed.ptr())));
-  list.append(header(age_, bytes_of(std::to_string(age))));
+  if (age) list.append(header(age_, bytes_of(std::to_string(*age))));
   if (mark_) list.append(header(x_cache_, std::strcmp(word, "HIT") == 0 ? hit_ : stale_));
   return list;
 }
@@ -85,8 +93,9 @@ std::shared_ptr<HttpMessages::Ready> HttpMessages::ready(const EntryRef& entry) 
   const auto response = http::decode_response(entry->payload());
   if (!response) return nullptr;
   auto made = std::make_shared<Ready>();
-  made->received = response->received;
-  made->age = response->age;
+  made->facts.received = response->received;
+  made->facts.age = response->age;
+  made->facts.ageless = response->ageless;
   made->status = nb::int_(response->status);
   made->fixed = list_of(*response, [](std::string_view) { return true; });
   made->body = bytes_of(response->body);
@@ -106,8 +115,7 @@ nb::object HttpMessages::of_entry(const EntryRef& entry, bool head, std::int64_t
   const std::shared_ptr<Ready> now_ready = ready(entry);
   if (now_ready == nullptr) return {};
   if (now_ready->second != now) {
-    now_ready->headers =
-        headers_of(now_ready->fixed, now_ready->age + std::max<std::int64_t>(0, now - now_ready->received), "HIT");
+    now_ready->headers = headers_of(now_ready->fixed, age_of(now_ready->facts, now), "HIT");
     now_ready->second = now;
   }
   const nb::object headers = now_ready->headers;
@@ -118,13 +126,13 @@ nb::object HttpMessages::of_entry(const EntryRef& entry, bool head, std::int64_t
 nb::object HttpMessages::of_response(const http::StoredResponse& response, bool head, const char* word,
                                      std::int64_t now) const {
   const nb::list fixed = list_of(response, [](std::string_view) { return true; });
-  const nb::list list = headers_of(fixed, http::current_age(response, now), word);
+  const nb::list list = headers_of(fixed, age_of(response, now), word);
   return pair(nb::int_(response.status), list, head ? nothing_ : bytes_of(response.body));
 }
 
 nb::object HttpMessages::not_modified(const http::StoredResponse& response, std::int64_t now) const {
   const nb::list fixed = list_of(response, http::is_in_not_modified);
-  return pair(nb::int_(304), headers_of(fixed, http::current_age(response, now), "HIT"), nothing_);
+  return pair(nb::int_(304), headers_of(fixed, age_of(response, now), "HIT"), nothing_);
 }
 
 }  // namespace tiercel::python

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include <nanobind/nanobind.h>
@@ -16,7 +17,7 @@ namespace tiercel::python {
 
 namespace nb = nanobind;
 
-// Seconds since the epoch.
+// Seconds since the epoch, moved on with the clock of tests.
 std::int64_t wall_seconds();
 
 class HttpMessages {
@@ -31,7 +32,8 @@ class HttpMessages {
 
  private:
   struct Ready {
-    std::int64_t second = -1, received = 0, age = 0;
+    std::int64_t second = -1;
+    http::StoredResponse facts;  // without fields and body
     nb::object status, fixed, headers, body;
   };
   struct Slot {
@@ -44,7 +46,7 @@ class HttpMessages {
 
   std::shared_ptr<Ready> ready(const EntryRef& entry);
   void empty(Slot& slot);
-  nb::list headers_of(nb::handle fixed, std::int64_t age, const char* word) const;
+  nb::list headers_of(nb::handle fixed, std::optional<std::int64_t> age, const char* word) const;
   nb::object pair(nb::handle status, nb::handle headers, nb::handle body) const;
 
   bool mark_;

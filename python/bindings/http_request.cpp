@@ -59,7 +59,7 @@ bool read_headers(nb::handle list, std::vector<http::Field>& fields, nb::object&
   return true;
 }
 
-std::string HttpDecision::encode(std::string_view body, bool head) const {
+std::string HttpDecision::encode(std::string_view body, bool head, bool reset_age) const {
   http::StoredResponse stored;
   stored.status = status;
   stored.is_public = decision.is_public;
@@ -69,6 +69,7 @@ std::string HttpDecision::encode(std::string_view body, bool head) const {
   const http::Fields fields = kept.view();
   stored.fields.assign(fields.begin(), fields.end());
   stored.body = body;
+  stored.ageless = reset_age && decision.source != http::Source::response && http::has_field(fields, "cache-control");
   return http::encode(stored);
 }
 

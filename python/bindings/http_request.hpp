@@ -51,7 +51,7 @@ struct HttpDecision {
   http::ContentLength length;
   OwnedFields kept;
 
-  std::string encode(std::string_view body, bool head) const;
+  std::string encode(std::string_view body, bool head, bool reset_age) const;
 };
 
 }  // namespace tiercel::python

@@ -9,7 +9,7 @@ namespace tiercel::http {
 
 namespace {
 
-constexpr std::uint8_t kPublic = 1, kHead = 2;
+constexpr std::uint8_t kPublic = 1, kHead = 2, kAgeless = 4;
 constexpr std::size_t kDigestBytes = 16;
 
 void put(std::string& out, std::uint64_t value, unsigned bytes) {
@@ -51,7 +51,7 @@ std::string encode(const StoredResponse& response) {
   out.reserve(bytes);
   put(out, kStoredVersion, 1);
   put(out, static_cast<std::uint8_t>(StoredKind::response), 1);
-  put(out, (response.is_public ? kPublic : 0u) | (response.head ? kHead : 0u), 1);
+  put(out, (response.is_public ? kPublic : 0u) | (response.head ? kHead : 0u) | (response.ageless ? kAgeless : 0u), 1);
   put(out, static_cast<std::uint64_t>(response.status), 2);
   put(out, static_cast<std::uint64_t>(response.received), 8);
   put(out, static_cast<std::uint64_t>(std::clamp<std::int64_t>(response.age, 0, kDeltaSecondsMax)), 4);
@@ -94,11 +94,12 @@ std::optional<StoredResponse> decode_response(std::string_view bytes) {
   const std::uint64_t flags = reader.number(1);
   response.is_public = (flags & kPublic) != 0;
   response.head = (flags & kHead) != 0;
+  response.ageless = (flags & kAgeless) != 0;
   response.status = static_cast<int>(reader.number(2));
   response.received = static_cast<std::int64_t>(reader.number(8));
   response.age = static_cast<std::int64_t>(reader.number(4));
   const std::uint64_t fields = reader.number(2);
-  if (!reader.ok() || flags > 3 || fields > kStoredFieldsMax || response.status < 200 || response.status > 299)
+  if (!reader.ok() || flags > 7 || fields > kStoredFieldsMax || response.status < 200 || response.status > 299)
     return std::nullopt;
   response.fields.reserve(fields);
   for (std::uint64_t i = 0; i < fields && reader.ok(); ++i) {

@@ -2,7 +2,7 @@
 // back: unknown versions, lengths that do not add up and headers that split lines are no response, which readers take for a miss.
 //
 //   byte 0 version (1)   byte 1 kind (0 response, 1 variants)
-//   response: flags u8, status u16, seconds since the epoch when it came i64, age then u32, number of fields u16,
+//   response: flags u8 (1 public, 2 head, 4 ageless), status u16, seconds since the epoch when it came i64, age then u32, number of fields u16,
 //             fields (name length u16, value length u32, name, value), body to the end
 //   variants: number of names u8, names (length u16, name), number of variants u8, variants (digest 16, expiry in seconds since the epoch i64)
 // Numbers are big-endian, as everywhere in Tiercel's bytes.
@@ -25,6 +25,8 @@ inline constexpr std::size_t kStoredFieldsMax = 256;
 struct StoredResponse {
   int status = 200;
   bool is_public = false;  // credentialed requests may have it
+  bool ageless =
+      false;  // hits do not send Age: its Cache-Control speaks to others, its lifetime here came from elsewhere
   bool head = false;  // its route answers HEAD
   std::int64_t received = 0;  // seconds since the epoch
   std::int64_t age = 0;  // RFC 9111 4.2.3, when it was received

@@ -227,6 +227,31 @@ async def test_cache_control_is_for_clients_where_the_handler_set_none() -> None
     assert (await ask(app, "/plain")).x_cache == "HIT"
 
 
+@pytest.mark.parametrize("option", ["send", "reset"])
+async def test_beside_a_policy_it_is_for_clients_alone(option: Any) -> None:
+    cache = Cache("memory://")
+    with cache.testing() as t:
+        app = FastAPI()
+
+        @app.get("/", dependencies=[CachePolicy(expire="1h"), CacheControl(max_age=60)])
+        async def read() -> str:
+            return ""
+
+        app.add_middleware(ResponseCacheMiddleware, cache=cache, age=option)
+        await ask(app)
+        t.advance(90)
+        answer = await ask(app)
+        assert (answer.x_cache, answer.header("cache-control")) == ("HIT", "max-age=60")
+        assert answer.header("age") == (None if option == "reset" else "90")
+
+
+async def test_beside_a_policy_it_still_restricts() -> None:
+    for control in (CacheControl(no_store=True), CacheControl(private=True, max_age=5), CacheControl(no_cache=True)):
+        app = faulty(CachePolicy(expire=60), control)
+        app.add_middleware(ResponseCacheMiddleware, cache=Cache("memory://"))
+        assert [(await ask(app, "/products/1")).x_cache for _ in range(2)] == ["MISS", "MISS"]
+
+
 async def test_cache_control_needs_no_middleware() -> None:
     app = FastAPI()
 

@@ -101,6 +101,13 @@ async def test_a_targeted_field_beats_cache_control_and_stays_here() -> None:
         assert answer.header("cache-control") == "no-store"
 
 
+async def test_age_can_be_reset_where_cache_control_speaks_to_others() -> None:
+    for control, expected in ((("tiercel-cache-control", "max-age=60"), None), (("x-none", "1"), "0")):
+        app = cached(responding(headers=[("cache-control", "max-age=5"), control]), age="reset")
+        await ask(app)
+        assert (await ask(app)).header("age") == expected
+
+
 async def test_path_rules_come_before_the_default() -> None:
     app = cached(responding(), paths={"/static/*": "1d", "/me*": None}, cache_ttl=60)
     assert await twice(app, "/static/x.css") == ["MISS", "HIT"]
@@ -327,6 +334,7 @@ def _scope(path: str) -> Any:
         ({"paths": {"static": 60}}, "paths: 'static'"),
         ({"paths": {"/static": 0}}, "paths"),
         ({"body_bytes_max": -1}, "body_bytes_max"),
+        ({"age": "never"}, "age"),
     ],
 )
 def test_options_that_cannot_be_meant_are_value_errors(options: dict[str, Any], said: str) -> None:

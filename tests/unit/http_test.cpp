@@ -461,6 +461,7 @@ TEST(HttpStored, ComesOutAsItWentIn) {
   EXPECT_EQ(read->status, 203);
   EXPECT_TRUE(read->is_public);
   EXPECT_FALSE(read->head);
+  EXPECT_FALSE(read->ageless);
   EXPECT_EQ(read->fields.size(), 3u);
   EXPECT_EQ(read->fields[1].value, "<b>");
   EXPECT_EQ(read->body, sample().body);

@@ -22,6 +22,7 @@ log = logging.getLogger("tiercel.http")
 
 CODEC_HTTP: Final = 4
 ERRORS: Final = (500, 502, 503, 504)  # RFC 5861 4
+RESTRICTING: Final = frozenset(("no-store", "no-cache", "private"))
 OWN_HEADERS: Final = (b"x-cache", b"tiercel-cache-control")  # replaced, or for us alone
 
 
@@ -195,11 +196,21 @@ class Exchange:
         given, lifetime = (
             (True, policy.lifetime) if policy is not None else self.middleware.default_for(self.scope["path"])
         )
+        headers = with_cache_control(message, self.note)
+        for_clients = (
+            self.note.cache_control if policy is not None and len(headers) > len(message.get("headers", ())) else None
+        )
+        if for_clients is not None and not said_in(for_clients) & RESTRICTING:
+            headers.pop()  # the policy speaks to this cache, CacheControl to clients
+        else:
+            for_clients = None
         decision = _core.http_decide(
-            self.request, message["status"], with_cache_control(message, self.note), given=given, lifetime=lifetime,
+            self.request, message["status"], headers, given=given, lifetime=lifetime,
             stale=policy.stale if policy is not None else 0.0, is_public=policy is not None and policy.public,
             asks=facts.asks is not None, secured=facts.secured,
         )  # fmt: skip
+        if for_clients is not None:
+            decision.add(b"cache-control", for_clients.encode())
         self._advise()
         if decision.refusal is not None:
             return "BYPASS" if decision.bypassed or (facts.asks and facts.asks != NOT_FOUND) else "MISS"
@@ -277,5 +288,8 @@ def outgoing(message: Message, note: Note, word: str, mark: bool) -> list[Any]:
 
 
 def made_private(control: str) -> str:
-    said = {part.split("=")[0].strip() for part in control.split(",")}
-    return control if said & {"public", "private", "no-store", "s-maxage"} else f"private, {control}"
+    return control if said_in(control) & {"public", "private", "no-store", "s-maxage"} else f"private, {control}"
+
+
+def said_in(control: str) -> set[str]:
+    return {part.split("=")[0].strip() for part in control.split(",")}

@@ -8,7 +8,7 @@ import fnmatch
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tiercel import _core
 from tiercel._cache import Cache
@@ -52,6 +52,8 @@ class ResponseCacheMiddleware:
     credential_headers: CREDENTIAL_HEADERS, or these and more of your own. identity_cookies: the cookies that tell callers apart; with
     them a Cookie header counts as a credential only if it holds one of them.
     body_bytes_max: longer bodies are passed through and not stored. x_cache: whether to send X-Cache.
+    age: "reset" leaves Age out of hits whose Cache-Control speaks to clients while their lifetime here came from elsewhere, so that
+    clients count from when they got it.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class ResponseCacheMiddleware:
         identity_cookies: Iterable[str] | None = None,
         body_bytes_max: int = BODY_BYTES_MAX,
         x_cache: bool = True,
+        age: Literal["send", "reset"] = "send",
     ) -> None:
         self.app = app
         self.cache = _cache_or_default(cache)
@@ -75,6 +78,9 @@ class ResponseCacheMiddleware:
         self.paths = _path_rules(paths or {})
         self.body_bytes_max = _checked_size(body_bytes_max)
         self.x_cache = x_cache
+        if age not in ("send", "reset"):
+            raise ValueError(f'age: {age!r} is neither "send" nor "reset"')
+        self.reset_age = age == "reset"
         self.identity_cookies = (
             None if identity_cookies is None else frozenset(_names(identity_cookies, "identity_cookies"))
         )

@@ -20,7 +20,7 @@ async def store_response(exchange: Exchange, decision: _core.HttpDecision, body:
     if note.tags:
         tags = tuple(dict.fromkeys((*tags, *note.tags)))
         captured = _core.http_joined(captured, note.captured)
-    payload = decision.encode(body, exchange.head)
+    payload = decision.encode(body, exchange.head, exchange.middleware.reset_age)
 
     async def store(key: bytes, content: bytes, usable_for: float | None, fresh_for: float | None) -> None:
         await cache._store(
