@@ -1,5 +1,6 @@
-// Owns: how long to wait before the next attempt to connect. Full jitter (Brooker, "Exponential Backoff And Jitter", 2015): anywhere
-// between nothing and a limit that doubles, so that the clients of a restarted server do not come back together.
+// Owns: how long to wait before the next attempt to connect. Full jitter (Brooker, "Exponential Backoff And Jitter",
+// 2015): anywhere between nothing and a limit that doubles, so that the clients of a restarted server do not come back
+// together.
 #pragma once
 
 #include <algorithm>

@@ -43,9 +43,8 @@ constexpr std::array kMeanings{
     Meaning{"ASK ", ErrorCode::cluster, kCluster},
     Meaning{"TRYAGAIN", ErrorCode::cluster, kCluster},
     Meaning{"CROSSSLOT", ErrorCode::cluster, kCluster},
-    Meaning{
-        "CLUSTERDOWN", ErrorCode::cluster,
-        "the Redis Cluster behind this server is down, and this URL does not name a cluster: give the address of a standalone server"},
+    Meaning{"CLUSTERDOWN", ErrorCode::cluster,
+            "this server's cluster is down, and the URL does not name a cluster: give a standalone server's address"},
     Meaning{"ERR SELECT is not allowed in cluster", ErrorCode::cluster, kCluster},
     Meaning{"MASTERDOWN", ErrorCode::away,
             "this replica has lost its primary: wait, or give the address of the primary"},

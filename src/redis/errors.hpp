@@ -8,7 +8,8 @@
 
 namespace tiercel::redis {
 
-// `error_reply` is the text of a RESP error: "WRONGTYPE Operation against ...". Any text gives an Error; the unknown ones are `refused`.
+// `error_reply` is the text of a RESP error: "WRONGTYPE Operation against ...". Any text gives an Error; the unknown
+// ones are `refused`.
 Error classify(std::string_view error_reply);
 
 // The world will mend it: trying again later makes sense without an operator.

@@ -22,7 +22,8 @@ Error surprise(std::string_view command) {
           "see that the address is that of a Redis or Valkey server"};
 }
 
-// What is needed for one feature only, and refused for good: go on without it. What passes by itself is worth another attempt.
+// What is needed for one feature only, and refused for good: go on without it. What passes by itself is worth another
+// attempt.
 std::optional<Error> unless_permanent(const resp::Value& reply) {
   Error error = classify(reply.text);
   if (passes_by_itself(error.code) || error.code == ErrorCode::cluster) return error;

@@ -1,11 +1,13 @@
-// Owns: the first words on a connection, and what the server tells about itself in return. Pure: commands out, replies in.
+// Owns: the first words on a connection, and what the server then tells about itself. Pure: commands out, replies in.
 //
-//   HELLO 3 [AUTH user password] [SETNAME name], SELECT n (n != 0), CLIENT TRACKING ON OPTIN, INFO server, TIME, PING      one pipeline
-//   CLIENT KILL ID predecessor     when INFO has shown that this is the server on which the session's last connection was
+//   HELLO 3 [AUTH user password] [SETNAME name], SELECT n (n != 0), CLIENT TRACKING ON OPTIN, INFO server, TIME, PING
+//       in one pipeline
+//   CLIENT KILL ID predecessor
+//       when INFO has shown that this is the server on which the session's last connection was
 //
-// The kill waits for INFO because client ids begin anew when a server restarts: sent blindly, it would end a stranger's connection.
-// It is sent only after a connection that was in use, so a first connection costs one round trip. PING is there because, of all these,
-// it alone is refused by a server that is still loading.
+// The kill waits for INFO because client ids begin anew when a server restarts: sent blindly, it would end a stranger's
+// connection. It is sent only after a connection that was in use, so a first connection costs one round trip. PING is
+// there because, of all these, it alone is refused by a server that is still loading.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +43,8 @@ class Handshake {
   void begin(const SessionOptions& options, std::string& out, Slots& slots, Timestamp now);
   // The reply to one of its commands. An error ends the handshake: what passes_by_itself() may be tried again.
   std::optional<Error> take(const Slot& slot, const resp::Value& reply, ServerOffset& clock, Timestamp now);
-  // All replies are in: was the predecessor on this very server, so that it must be ended before this connection is used?
+  // All replies are in: was the predecessor on this very server, so that it must be ended before this connection is
+  // used?
   bool succeeds(const Predecessor& predecessor) const;
   static void end_predecessor(const Predecessor& predecessor, std::string& out, Slots& slots, Timestamp now);
 

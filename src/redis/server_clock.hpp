@@ -1,6 +1,7 @@
-// Owns: how far the server's clock is from ours, from the replies to TIME. A reply was made somewhere between its command's sending and
-// its arrival, so the middle is wrong by at most half the round trip (Cristian, 1989). A sample from a quick round trip is kept against one
-// from a slow one, until drift has made it worse, or until the two contradict each other: then the server's clock was set.
+// Owns: how far the server's clock is from ours, from the replies to TIME. A reply was made somewhere between its
+// command's sending and its arrival, so the middle is wrong by at most half the round trip (Cristian, 1989). A sample
+// from a quick round trip is kept against one from a slow one, until drift has made it worse, or until the two
+// contradict each other: then the server's clock was set.
 #pragma once
 
 #include <optional>

@@ -1,12 +1,11 @@
-// Owns: one connection to one server, as a protocol without a socket: handshake, pipelining, replies in order, pushes in order,
-// reconnection with back-off, the watermark. Bytes and time go in; bytes, and a wish to open or close, come out.
-// One owner thread; only `generation()` and `watermark()` may be read by others.
+// Owns: one connection to one server, as a protocol without a socket: handshake, pipelining, replies in order, pushes
+// in order, reconnection with back-off, the watermark. Bytes and time go in; bytes, and a wish to open or close, come
+// out. One owner thread; only `generation()` and `watermark()` may be read by others.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,7 +26,8 @@ struct ReplyToken {
 };
 
 // Told in wire order, from within Session::received, advance, closed and end. Must not call these back; may submit.
-// When a connection is lost: generation() becomes 0, then on_lost for each command in order (submit says `down`), then on_down.
+// When a connection is lost: generation() becomes 0, then on_lost for each command in order (submit says `down`), then
+// on_down.
 class SessionListener {
  public:
   virtual ~SessionListener() = default;
@@ -43,16 +43,17 @@ struct SessionOptions {
   std::string user, password;  // empty: no AUTH; user empty: "default"
   unsigned database = 0;
   std::string client_name;  // CLIENT SETNAME; empty: none
-  bool tracking = true;  // CLIENT TRACKING ON OPTIN; if the server refuses it, go on without: tracks() is false
-  std::size_t value_bytes_max =
-      (8u << 20) + 65536;  // a longer bulk is read past and given as resp::Value::Type::oversized
+  // CLIENT TRACKING ON OPTIN; if the server refuses it, go on without: tracks() is false.
+  bool tracking = true;
+  // A longer bulk is read past and given as resp::Value::Type::oversized.
+  std::size_t value_bytes_max = (8u << 20) + 65536;
   std::size_t in_flight_max = 10'000;
   std::size_t write_buffer_max = 8u << 20;
   Duration handshake_max = std::chrono::seconds{2};
-  Duration silence_max =
-      std::chrono::seconds{5};  // replies owed and not a byte for so long: the connection is given up
-  Duration heartbeat_every{
-      0};  // idle for so long (or 30 s without TIME): TIME is sent, which moves watermark and offset; 0: never
+  // Replies owed and not a byte for so long: the connection is given up.
+  Duration silence_max = std::chrono::seconds{5};
+  // Idle for so long (or 30 s without TIME): TIME is sent, which moves the watermark and the clock offset. 0: never.
+  Duration heartbeat_every{0};
   Duration backoff_min = std::chrono::milliseconds{50}, backoff_max = std::chrono::seconds{5};  // full jitter
 };
 
@@ -72,8 +73,7 @@ class Session {
   void end(Timestamp now);  // wishes to close; what is in flight is lost; no reconnection
   Wish take_wish();  // what the driver must do now; asked after every call, until `none`. After `close`: no closed()
   void opened(Timestamp now);  // the driver connected (TLS done): the handshake begins
-  void closed(const Error& why,
-              Timestamp now);  // the connection is gone, or could not be made; call at most once per open
+  void closed(const Error& why, Timestamp now);  // it is gone, or could not be made; at most once per open
   void advance(Timestamp now);
   std::optional<Timestamp> next_deadline() const;
 
@@ -83,31 +83,31 @@ class Session {
   std::string_view output() const;  // what is to be sent; stays valid until sent() or submit()
   void sent(std::size_t bytes);
 
-  // --- commands (only when ready, else `down`; `full` past in_flight_max or write_buffer_max)
-  // With `tracked`, CLIENT CACHING YES goes before it, whose OK is swallowed here (nothing if the server does not track).
-  // `now` never goes back. One command may pass write_buffer_max; the next is then `full`.
+  // --- commands (only when ready, else `down`; `full` past in_flight_max or write_buffer_max) With `tracked`, CLIENT
+  // CACHING YES goes before it, whose OK is swallowed here (nothing if the server does not track). `now` never goes
+  // back. One command may pass write_buffer_max; the next is then `full`.
   Submitted submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked = false);
 
   // --- what is known
   State state() const;
-  // During on_reply of a command submitted as tracked: whether the server has in truth remembered this very read. Ask there, not before.
+  // During on_reply of a command submitted as tracked: whether the server has in truth remembered this very read.
+  // Ask there, not before.
   bool tracks() const;
   const std::string& server_version() const;  // "7.0.15"; empty before the first handshake
   const std::string& run_id() const;  // from INFO server; empty if not permitted
   std::uint64_t client_id() const;
   Duration server_offset() const;  // ServerTime minus Timestamp, from TIME (middle of the round trip)
-  const std::optional<Error>& last_error()
-      const;  // why it is not ready, if it is not; `failed` state: needs the operator
+  const std::optional<Error>& last_error() const;  // why it is not ready; in state `failed` it needs the operator
   std::size_t in_flight() const;  // commands of the listener whose reply is owed
   std::uint64_t pushes_ignored() const;  // of other kinds than `invalidate`
   std::uint64_t writes() const;  // times output() went from empty to not: for tests of pipelining
 
   // --- any thread. Read the watermark first, then the generation, then the entry: they are written in the other order.
-  // 0 while not ready; otherwise a number that grows with every handshake, and when the server says MOVED or that tracking is off:
-  // entries of another generation are unverified.
+  // 0 while not ready; otherwise a number that grows with every handshake, and when the server says MOVED or that
+  // tracking is off: entries of another generation are unverified.
   std::uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
-  // The send time of the newest command whose reply has arrived. Published (release) after the pushes before that reply were told, and
-  // before its own on_reply.
+  // The send time of the newest command whose reply has arrived. Published (release) after the pushes before that reply
+  // were told, and before its own on_reply.
   Timestamp watermark() const { return Timestamp{Duration{watermark_.load(std::memory_order_acquire)}}; }
 
  private:

@@ -49,7 +49,7 @@ void Session::Impl::begin_handshake(Timestamp now) {
   handshake.begin(options, writing(), slots, now);
 }
 
-// The last reply that was owed has come. The predecessor is remembered until this connection is ready: an attempt may fail in between.
+// The last reply that was owed has come. The predecessor is remembered until this connection, in use, takes its place.
 void Session::Impl::go_on_with_handshake(Timestamp now) {
   if (!predecessor_ended && predecessor && handshake.succeeds(*predecessor)) {
     predecessor_ended = true;
@@ -60,7 +60,6 @@ void Session::Impl::go_on_with_handshake(Timestamp now) {
 
 // The generation is there before the watermark: who sees the new watermark also sees that older entries are unverified.
 void Session::Impl::become_ready(Timestamp now) {
-  predecessor.reset();
   state = State::ready;
   error.reset();
   ready_since = now;

@@ -76,7 +76,8 @@ std::optional<Error> Session::Impl::take_caching(Slot& slot, const resp::Value& 
   slot.caching_refused = true;
   if (passes_by_itself(classify(reply.text).code)) return std::nullopt;
   tracking = false;
-  // Not permitted: what was tracked still is. Anything else: the server is no longer in tracking mode, and has forgotten us.
+  // Not permitted: what was tracked still is. Anything else: the server is no longer in tracking mode, and has
+  // forgotten us.
   if (!reply.text.starts_with("NOPERM")) new_generation();
   return std::nullopt;
 }

@@ -1,4 +1,5 @@
-// Owns: the replies that are owed, in the order in which they will come. A ring that grows by doubling: no allocation per command.
+// Owns: the replies that are owed, in the order in which they will come. A ring that grows by doubling: no allocation
+// per command.
 #pragma once
 
 #include <cstddef>

@@ -32,7 +32,8 @@ Parser::Next Parser::next() {
   return read_message();
 }
 
-// Elements are read into their place in the innermost open aggregate; an aggregate moves to its own place when it is whole.
+// Elements are read into their place in the innermost open aggregate; an aggregate moves to its own place when it is
+// whole.
 Parser::Next Parser::read_message() {
   for (;;) {
     const bool root = open_.empty();
@@ -57,7 +58,8 @@ Parser::Next Parser::read_message() {
   }
 }
 
-// The newest item of the innermost aggregate is whole: so may be the aggregate, and the one around it. True: so is the root.
+// The newest item of the innermost aggregate is whole: so may be the aggregate, and the one around it. True: so is the
+// root.
 bool Parser::finish_element() {
   while (--open_.back().items_left == 0) {
     Open whole = std::move(open_.back());
@@ -125,7 +127,8 @@ Parser::Step Parser::read_bulk(Value& out, Value::Type type) {
   const bool too_long = length > limits_.bulk_bytes_max;
   if (too_long || length + reply_bytes_ > limits_.message_bytes_max) {
     consume(header_bytes);
-    // What is read past because the reply is long counts towards its end; and it counts as a whole, so that no cut changes the outcome.
+    // What is read past because the reply is long counts towards its end; and it counts as a whole, so that no cut
+    // changes the outcome.
     if (!too_long) reply_bytes_ += length;
     skipping_ = true;
     skip_length_ = announced;
@@ -149,8 +152,9 @@ Parser::Step Parser::read_bulk(Value& out, Value::Type type) {
   return Step::leaf;
 }
 
-// What has not come yet is never kept. What came along with its header is cut out if it is long by itself; the many short ones of a reply
-// that is long as a whole stay until it is done: cutting each out would move the rest of the buffer each time.
+// What has not come yet is never kept. What came along with its header is cut out if it is long by itself; the many
+// short ones of a reply that is long as a whole stay until it is done: cutting each out would move the rest of the
+// buffer each time.
 Parser::Step Parser::read_past(Value& out) {
   const std::size_t here = end_ - at_;
   if (here < skip_left_ + 2) {

@@ -1,17 +1,19 @@
-// Owns: the receive buffer of a connection, and the reading of RESP3 (and RESP2's nulls) out of it, in place and in pieces.
+// Owns: the receive buffer of a connection, and the reading of RESP3 (and RESP2's nulls) out of it, in place and in
+// pieces.
 //
-// Use: write into prepare(), say how much with commit(), call next() until it says `more` or `error`. The views in value() point into
-// the buffer and are good until the next prepare(); value() itself until the next next().
+// Use: write into prepare(), say how much with commit(), call next() until it says `more` or `error`. The views in
+// value() point into the buffer and are good until the next prepare(); value() itself until the next next().
 //
-// Cost: a reply is looked at once. What is incomplete is remembered (open aggregates, how far a line was searched, how much of a bulk is
-// missing), so no way of cutting the bytes into pieces makes reading quadratic.
+// Cost: a reply is looked at once. What is incomplete is remembered (open aggregates, how far a line was searched, how
+// much of a bulk is missing), so no way of cutting the bytes into pieces makes reading quadratic.
 //
-// Bounds: every number that the server announces is compared with a limit before anything is reserved for it. A bulk that is too long
-// is not an error: it is read past, and comes out as Type::oversized with its length. Everything else that is wrong is an error of
-// ErrorCode::protocol, after which the parser gives nothing more until reset(): bytes after a surprise mean nothing.
+// Bounds: every number that the server announces is compared with a limit before anything is reserved for it. A bulk
+// that is too long is not an error: it is read past, and comes out as Type::oversized with its length. Everything else
+// that is wrong is an error of ErrorCode::protocol, after which the parser gives nothing more until reset(): bytes
+// after a surprise mean nothing.
 //
-// Not taken: streamed strings and aggregates ($?, *?, and their like): no server sends them; they are a protocol error. Pushes inside
-// other values likewise.
+// Not taken: streamed strings and aggregates ($?, *?, and their like): no server sends them; they are a protocol error.
+// Pushes inside other values likewise.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +31,8 @@ namespace tiercel::resp {
 
 struct Limits {
   std::size_t bulk_bytes_max = (8u << 20) + 65536;  // longer: read past, Type::oversized
-  std::size_t message_bytes_max =
-      256u << 20;  // of one reply; a bulk that would pass it is read past too, twice it is an error
+  // Of one reply: a bulk that would pass it is read past too; a reply twice as long is an error.
+  std::size_t message_bytes_max = 256u << 20;
   std::uint64_t skipped_bytes_max = 1ull << 40;  // an announced length above this is no length
   std::size_t line_bytes_max = 64u << 10;  // simple strings, errors, big numbers
   std::size_t items_max = 1'000'000;  // of one reply, all levels together

@@ -1,5 +1,6 @@
-// The parser's receive buffer: one block. The reply being read is moved to its front when the end comes near, and the block grows
-// (doubling) when that does not help; so each byte is moved a bounded number of times. Views of open aggregates move along.
+// The parser's receive buffer: one block. The reply being read is moved to its front when the end comes near, and the
+// block grows (doubling) when that does not help; so each byte is moved a bounded number of times. Views of open
+// aggregates move along.
 #include <algorithm>
 #include <cstring>
 
@@ -51,7 +52,8 @@ void Parser::make_room(std::size_t bytes) {
   const std::size_t held = end_ - begin_;
   if (held + bytes <= capacity_) return move_to(data_.get());
   std::size_t larger = std::max({capacity_ * 2, kBufferBytes, held + bytes});
-  // A single string says how long it is: no more than that. (Within an aggregate, exact steps would be many small ones.)
+  // A single string says how long it is: no more than that. (Within an aggregate, exact steps would be many small
+  // ones.)
   if (open_.empty() && missing_ > 0) larger = std::min(larger, held + std::max(missing_, bytes) + kReadBytesMin);
   auto block = std::make_unique_for_overwrite<char[]>(larger);
   move_to(block.get());

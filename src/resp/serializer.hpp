@@ -1,4 +1,5 @@
-// Owns: commands as bytes: an array of bulk strings, the only form in which Tiercel speaks to a server. Any bytes may stand in them.
+// Owns: commands as bytes: an array of bulk strings, the only form in which Tiercel speaks to a server. Any bytes may
+// stand in them.
 #pragma once
 
 #include <cstddef>

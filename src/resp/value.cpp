@@ -5,7 +5,8 @@
 namespace tiercel::resp {
 namespace {
 
-// Recursion is bounded by the parser's depth_max. Each text gets a block of its own: a vector's bytes stay where they are when it moves.
+// Recursion is bounded by the parser's depth_max. Each text gets a block of its own: a vector's bytes stay where they
+// are when it moves.
 Value copy_of(const Value& from, std::vector<std::vector<char>>& texts) {
   Value to;
   to.type = from.type;

@@ -1,7 +1,8 @@
 // Owns: one input of the RESP3 fuzz target, as a function that the unit tests call too.
 //
-// The first byte chooses how the rest is cut into pieces. Whatever the bytes are: whole and in pieces they must give the same values and the
-// same end, every view must be readable, and what is held must stay within the limits. A violation aborts.
+// The first byte chooses how the rest is cut into pieces. Whatever the bytes are: whole and in pieces they must give
+// the same values and the same end, every view must be readable, and what is held must stay within the limits. A
+// violation aborts.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // Owns: one input of the session's fuzz target, as a function that the unit tests call too.
 //
-// The first byte chooses the size of the pieces, and whether the handshake has been done. Whatever the server says, each command ends once
-// (reply or lost), in order; generation and state agree; nothing is read out of bounds. A violation aborts.
+// The first byte chooses the size of the pieces, and whether the handshake has been done. Whatever the server says,
+// each command ends once (reply or lost), in order; generation and state agree; nothing is read out of bounds. A
+// violation aborts.
 #pragma once
 
 #include <cstdint>

@@ -386,6 +386,16 @@ TEST(RespOversized, PastTheMessagesLimitBulksAreReadPastToo) {
   EXPECT_EQ(told.find("oversized"), told.rfind("oversized") - 16);
 }
 
+TEST(RespOversized, ATooLongReplyOfShortBulksHasAnEndWhereverItIsCut) {
+  Limits limits;
+  limits.bulk_bytes_max = 500;
+  limits.message_bytes_max = 1000;
+  const std::string stream = "*100\r\n" + repeated(bulk(std::string(400, 'x')), 100);
+  for (const std::size_t piece : {1, 7, 300, 5000, 1'000'000}) {
+    EXPECT_EQ(read_in_pieces(stream, piece, limits), "error: the server sent a reply without end") << piece;
+  }
+}
+
 // ---- limits
 
 TEST(RespLimits, DepthIsBounded) {

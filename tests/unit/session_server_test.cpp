@@ -1,4 +1,5 @@
-// Owns: the session against a real redis-server, over a blocking socket: that what session_test.cpp plays is what a server says.
+// Owns: the session against a real redis-server, over a blocking socket: that what session_test.cpp plays is what a
+// server says.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
@@ -28,7 +29,8 @@ sockaddr_in local(int port) {
   return address;
 }
 
-// Below the range from which connect() takes its own side's port: or a client that comes before its server could connect to itself.
+// Below the range from which connect() takes its own side's port: or a client that comes before its server could
+// connect to itself.
 int free_port() {
   static int next = 20'000 + getpid() % 12'000;
   for (int tries = 0; tries < 1000; ++tries) {

@@ -641,6 +641,28 @@ TEST(SessionGeneration, IsNothingBeforeALossIsToldAndAnotherAfterReconnection) {
   EXPECT_GT(rig.session.generation(), first);
 }
 
+TEST(SessionGeneration, AConnectionLostInMidReplyLeavesNothingToTheNext) {
+  SessionRig rig;
+  rig.connect();
+  rig.submit(1, {"GET", "k"});
+  rig.feed("*2\r\n$100\r\nhalf a value");
+  rig.session.closed(lost_connection(), rig.now);
+  rig.wait();
+  rig.reopen();
+  rig.feed(handshake_reply(9) + ":1\r\n");
+  EXPECT_THAT(rig.told.take(), ElementsAre("lost 1 away", "down away", "ready"));
+}
+
+TEST(SessionGeneration, TheClockOfTheLastServerIsNotThatOfTheNext) {
+  SessionRig rig;
+  rig.connect();
+  rig.session.closed(lost_connection(), rig.now);
+  rig.wait();
+  rig.reopen();
+  rig.feed(hello_reply() + "+OK\r\n" + info_reply("other") + kNoPermission);
+  EXPECT_EQ(rig.session.last_error()->code, ErrorCode::refused) << "it tells its time neither by TIME nor by INFO";
+}
+
 // ---- heartbeat and silence
 
 SessionOptions with_heartbeat() {
