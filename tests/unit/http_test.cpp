@@ -159,7 +159,9 @@ TEST(HttpVary, VariantsDifferByPresenceBoundariesAndLines) {   // RFC 9111 4.1
                                                  {{"a", "xb"}},
                                                  {{"a", "x"}, {"b", "x"}},
                                                  {{"a", "x"}, {"a", "x"}},
-                                                 {{"a", "x, x"}}};
+                                                 {{"a", "x, x"}},
+                                                 {{"a", "x"}, {"a", "yz"}},
+                                                 {{"a", "xy"}, {"a", "z"}}};
   std::vector<std::string> digests;
   for (const auto& request : requests) {
     const std::string digest = variant_digest(names, request);
