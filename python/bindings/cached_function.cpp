@@ -12,16 +12,19 @@ namespace {
 CachedFunction* self_of(PyObject* self) { return reinterpret_cast<CachedFunction*>(self); }
 
 // A `def` function: the hit at once, everything else by the policy.
-PyObject* call_now(CachedFacts& facts, PyObject* receiver, PyObject* const* args, Py_ssize_t positional, PyObject* names) {
+PyObject* call_now(CachedFacts& facts, PyObject* receiver, PyObject* const* args, Py_ssize_t positional,
+                   PyObject* names) {
   const WithReceiver all(receiver, args, positional, names);
   const auto straight = [&] {
-    return PyObject_Vectorcall(facts.function.ptr(), all.arguments().args, static_cast<std::size_t>(all.arguments().positional), names);
+    return PyObject_Vectorcall(facts.function.ptr(), all.arguments().args,
+                               static_cast<std::size_t>(all.arguments().positional), names);
   };
   if (is_off(facts)) return straight();
   std::string key;
   if (!ensure_ready(facts)) return nullptr;
   if (!call_key(facts, all.arguments(), receiver_of(facts, receiver != nullptr), key)) {
-    return PyErr_Occurred() != nullptr ? nullptr : straight();   // it does not fit: the function says so in its own words
+    return PyErr_Occurred() != nullptr ? nullptr
+                                       : straight();   // it does not fit: the function says so in its own words
   }
   nb::object value = find_value(facts, key);
   if (value.is_valid() || PyErr_Occurred() != nullptr) return value.release().ptr();
@@ -30,9 +33,11 @@ PyObject* call_now(CachedFacts& facts, PyObject* receiver, PyObject* const* args
   return PyObject_CallMethod(facts.policy.ptr(), "read_now", "OOO", text.ptr(), positionals.ptr(), keywords.ptr());
 }
 
-PyObject* call(CachedFunction* self, PyObject* receiver, PyObject* const* args, Py_ssize_t positional, PyObject* names) {
+PyObject* call(CachedFunction* self, PyObject* receiver, PyObject* const* args, Py_ssize_t positional,
+               PyObject* names) {
   CachedFacts& facts = *self->facts;
-  return facts.is_async ? make_call(self, receiver, args, positional, names) : call_now(facts, receiver, args, positional, names);
+  return facts.is_async ? make_call(self, receiver, args, positional, names)
+                        : call_now(facts, receiver, args, positional, names);
 }
 
 PyObject* vectorcall(PyObject* self, PyObject* const* args, std::size_t count, PyObject* names) {
@@ -125,23 +130,29 @@ PyObject* plain_function(PyObject* self, void*) {
 
 #define OF_FUNCTION(name) {name, of_function, nullptr, nullptr, const_cast<char*>(name)}
 PyGetSetDef properties[] = {
-    OF_FUNCTION("__annotations__"), OF_FUNCTION("__code__"), OF_FUNCTION("__defaults__"), OF_FUNCTION("__kwdefaults__"),
-    OF_FUNCTION("__globals__"), OF_FUNCTION("__closure__"),
+    OF_FUNCTION("__annotations__"),
+    OF_FUNCTION("__code__"),
+    OF_FUNCTION("__defaults__"),
+    OF_FUNCTION("__kwdefaults__"),
+    OF_FUNCTION("__globals__"),
+    OF_FUNCTION("__closure__"),
     // Since 3.12 and 3.14; before, AttributeError as for any function.
-    OF_FUNCTION("__type_params__"), OF_FUNCTION("__annotate__"),
+    OF_FUNCTION("__type_params__"),
+    OF_FUNCTION("__annotate__"),
     {"function", plain_function, nullptr, "A plain function that does the same, for those who insist on one.", nullptr},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {}};
 #undef OF_FUNCTION
 
-PyMemberDef members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(CachedFunction, vectorcall), READONLY, nullptr},
-    {"__dictoffset__", T_PYSSIZET, offsetof(CachedFunction, attributes), READONLY, nullptr},
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(CachedFunction, weakrefs), READONLY, nullptr},
-    {}};
+PyMemberDef members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(CachedFunction, vectorcall), READONLY, nullptr},
+                         {"__dictoffset__", T_PYSSIZET, offsetof(CachedFunction, attributes), READONLY, nullptr},
+                         {"__weaklistoffset__", T_PYSSIZET, offsetof(CachedFunction, weakrefs), READONLY, nullptr},
+                         {}};
 
 template <class Function>
-void* slot(Function* function) { return reinterpret_cast<void*>(function); }
+void* slot(Function* function) {
+  return reinterpret_cast<void*>(function);
+}
 
 // ---- the bound object
 
@@ -167,7 +178,8 @@ void bound_dealloc(PyObject* self) {
 }
 
 PyObject* bound_repr(PyObject* self) {
-  return PyUnicode_FromFormat("<bound cached %R of %R>", bound_of(self)->function->facts->function.ptr(), bound_of(self)->receiver);
+  return PyUnicode_FromFormat("<bound cached %R of %R>", bound_of(self)->function->facts->function.ptr(),
+                              bound_of(self)->receiver);
 }
 
 Py_hash_t bound_hash(PyObject* self) {
@@ -178,7 +190,8 @@ Py_hash_t bound_hash(PyObject* self) {
 
 PyObject* bound_compare(PyObject* self, PyObject* other, int operation) {
   if ((operation != Py_EQ && operation != Py_NE) || Py_TYPE(other) != bound_type) Py_RETURN_NOTIMPLEMENTED;
-  const bool same = bound_of(self)->function == bound_of(other)->function && bound_of(self)->receiver == bound_of(other)->receiver;
+  const bool same =
+      bound_of(self)->function == bound_of(other)->function && bound_of(self)->receiver == bound_of(other)->receiver;
   return PyBool_FromLong(same == (operation == Py_EQ));
 }
 
@@ -200,9 +213,17 @@ PyObject* bound_plain(PyObject* self, void*) {
 
 #define OF_FUNCTION(name) {name, bound_attribute, nullptr, nullptr, const_cast<char*>(name)}
 PyGetSetDef bound_properties[] = {
-    OF_FUNCTION("__name__"), OF_FUNCTION("__qualname__"), OF_FUNCTION("__module__"), OF_FUNCTION("__doc__"),
-    OF_FUNCTION("__annotations__"), OF_FUNCTION("__code__"), OF_FUNCTION("__defaults__"), OF_FUNCTION("__kwdefaults__"),
-    OF_FUNCTION("__globals__"), OF_FUNCTION("__closure__"), OF_FUNCTION("__dict__"),
+    OF_FUNCTION("__name__"),
+    OF_FUNCTION("__qualname__"),
+    OF_FUNCTION("__module__"),
+    OF_FUNCTION("__doc__"),
+    OF_FUNCTION("__annotations__"),
+    OF_FUNCTION("__code__"),
+    OF_FUNCTION("__defaults__"),
+    OF_FUNCTION("__kwdefaults__"),
+    OF_FUNCTION("__globals__"),
+    OF_FUNCTION("__closure__"),
+    OF_FUNCTION("__dict__"),
     {"__wrapped__", bound_wrapped, nullptr, nullptr, nullptr},
     {"function", bound_plain, nullptr, "A plain function that does the same, for those who insist on one.", nullptr},
     {}};
@@ -215,16 +236,29 @@ PyMemberDef bound_members[] = {
     {"__self__", T_OBJECT, offsetof(BoundCachedFunction, receiver), READONLY, nullptr},
     {}};
 
-PyType_Slot slots[] = {
-    {Py_tp_new, slot(make)}, {Py_tp_traverse, slot(traverse)}, {Py_tp_clear, slot(clear)}, {Py_tp_dealloc, slot(dealloc)},
-    {Py_tp_call, slot(PyVectorcall_Call)}, {Py_tp_descr_get, slot(get)}, {Py_tp_repr, slot(repr)},
-    {Py_tp_getset, properties}, {Py_tp_members, members}, {Py_tp_methods, cached_function_methods()}, {0, nullptr}};
+PyType_Slot slots[] = {{Py_tp_new, slot(make)},
+                       {Py_tp_traverse, slot(traverse)},
+                       {Py_tp_clear, slot(clear)},
+                       {Py_tp_dealloc, slot(dealloc)},
+                       {Py_tp_call, slot(PyVectorcall_Call)},
+                       {Py_tp_descr_get, slot(get)},
+                       {Py_tp_repr, slot(repr)},
+                       {Py_tp_getset, properties},
+                       {Py_tp_members, members},
+                       {Py_tp_methods, cached_function_methods()},
+                       {0, nullptr}};
 
-PyType_Slot bound_slots[] = {
-    {Py_tp_traverse, slot(bound_traverse)}, {Py_tp_dealloc, slot(bound_dealloc)}, {Py_tp_call, slot(PyVectorcall_Call)},
-    {Py_tp_descr_get, slot(bound_get)}, {Py_tp_repr, slot(bound_repr)}, {Py_tp_hash, slot(bound_hash)},
-    {Py_tp_richcompare, slot(bound_compare)}, {Py_tp_getset, bound_properties}, {Py_tp_members, bound_members},
-    {Py_tp_methods, bound_methods()}, {0, nullptr}};
+PyType_Slot bound_slots[] = {{Py_tp_traverse, slot(bound_traverse)},
+                             {Py_tp_dealloc, slot(bound_dealloc)},
+                             {Py_tp_call, slot(PyVectorcall_Call)},
+                             {Py_tp_descr_get, slot(bound_get)},
+                             {Py_tp_repr, slot(bound_repr)},
+                             {Py_tp_hash, slot(bound_hash)},
+                             {Py_tp_richcompare, slot(bound_compare)},
+                             {Py_tp_getset, bound_properties},
+                             {Py_tp_members, bound_members},
+                             {Py_tp_methods, bound_methods()},
+                             {0, nullptr}};
 
 constexpr unsigned kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL;
 PyType_Spec spec{"tiercel._core.CachedFunction", sizeof(CachedFunction), 0, kFlags, slots};

@@ -17,41 +17,39 @@
 namespace tiercel::python {
 
 struct CachedFacts {
-  nb::object function;          // what was decorated
-  nb::object cache;             // the tiercel.Cache ...
-  CacheCore* core = nullptr;    // ... and its native part
+  nb::object function;  // what was decorated
+  nb::object cache;  // the tiercel.Cache ...
+  CacheCore* core = nullptr;  // ... and its native part
   nb::object policy;
-  Decoder decoder;              // of the return annotation; set by the policy before the first look-up
+  Decoder decoder;  // of the return annotation; set by the policy before the first look-up
   // The last is in force. Earlier ones, made before all annotations could be resolved, stay: another thread may be writing a key.
   std::vector<std::unique_ptr<KeyPlan>> plans;
   bool is_async = true;
-  bool is_method = false;       // the first parameter is the receiver, and stays out of the key
-  bool ready = false;           // the policy has completed plan and codec
-  bool bypass = false;          // found not cacheable: every call goes straight to the function
+  bool is_method = false;  // the first parameter is the receiver, and stays out of the key
+  bool ready = false;  // the policy has completed plan and codec
+  bool bypass = false;  // found not cacheable: every call goes straight to the function
 
   const KeyPlan& plan() const { return *plans.back(); }
 };
 
 struct CachedFunction {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
-  PyObject* attributes;         // __dict__
+  PyObject_HEAD vectorcallfunc vectorcall;
+  PyObject* attributes;  // __dict__
   PyObject* weakrefs;
   CachedFacts* facts;
 };
 
 // What `service.get_by_id` gives.
 struct BoundCachedFunction {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* weakrefs;
   CachedFunction* function;
   PyObject* receiver;
 };
 
-bool make_cached_types(PyObject* module);   // false: a Python error is set
+bool make_cached_types(PyObject* module);  // false: a Python error is set
 PyTypeObject* cached_function_type();
-PyObject* bind_receiver(CachedFunction* function, PyObject* receiver);   // new reference
+PyObject* bind_receiver(CachedFunction* function, PyObject* receiver);  // new reference
 PyMethodDef* cached_function_methods();
 PyMethodDef* bound_methods();
 
@@ -60,8 +58,8 @@ class WithReceiver {
  public:
   WithReceiver(PyObject* receiver, PyObject* const* args, Py_ssize_t positional, PyObject* names);
   const Arguments& arguments() const { return arguments_; }
-  nb::object tuple() const;      // positional ones; null with a Python error set
-  nb::object dict() const;       // keywords, or None; null with a Python error set
+  nb::object tuple() const;  // positional ones; null with a Python error set
+  nb::object dict() const;  // keywords, or None; null with a Python error set
 
  private:
   std::vector<PyObject*> all_;

@@ -26,7 +26,9 @@ nb::object WithReceiver::dict() const {
   if (arguments_.names == nullptr) return nb::none();
   nb::object dict = nb::steal(PyDict_New());
   for (Py_ssize_t i = 0; dict.is_valid() && i < PyTuple_GET_SIZE(arguments_.names); ++i) {
-    if (PyDict_SetItem(dict.ptr(), PyTuple_GET_ITEM(arguments_.names, i), arguments_.args[arguments_.positional + i]) < 0) return {};
+    if (PyDict_SetItem(dict.ptr(), PyTuple_GET_ITEM(arguments_.names, i), arguments_.args[arguments_.positional + i]) <
+        0)
+      return {};
   }
   return dict;
 }
@@ -139,7 +141,8 @@ PyObject* uncached(const Target& target, PyObject* const* args, Py_ssize_t count
   if (!receiver.is_valid()) return nullptr;
   const WithReceiver all(receiver.is_none() ? nullptr : receiver.ptr(), args, count, names);
   const Arguments& arguments = all.arguments();
-  return PyObject_Vectorcall(target.facts.function.ptr(), arguments.args, static_cast<std::size_t>(arguments.positional), names);
+  return PyObject_Vectorcall(target.facts.function.ptr(), arguments.args,
+                             static_cast<std::size_t>(arguments.positional), names);
 }
 
 PyObject* refresh(const Target& target, PyObject* const* args, Py_ssize_t count, PyObject* names) {
@@ -234,26 +237,29 @@ PyObject* count_failure(PyObject* self, PyObject* what) {
 }
 
 template <class Function>
-PyCFunction as_method(Function* function) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function)); }
+PyCFunction as_method(Function* function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
 
 constexpr int kFast = METH_FASTCALL | METH_KEYWORDS;
-#define KEYED_METHODS                                                                                                      \
-  {"key", as_method(on_target<key>), kFast, "The key of a call with these arguments."},                                     \
-  {"invalidate", as_method(on_target<invalidate>), kFast, "Drops what is cached for these arguments, and fences loads in flight."}, \
-  {"refresh", as_method(on_target<refresh>), kFast, "Loads, stores and returns, whatever is cached."},                      \
-  {"uncached", as_method(on_target<uncached>), kFast, "Calls the function itself: nothing is read, nothing stored."}
+#define KEYED_METHODS                                                                                      \
+  {"key", as_method(on_target<key>), kFast, "The key of a call with these arguments."},                    \
+      {"invalidate", as_method(on_target<invalidate>), kFast,                                              \
+       "Drops what is cached for these arguments, and fences loads in flight."},                           \
+      {"refresh", as_method(on_target<refresh>), kFast, "Loads, stores and returns, whatever is cached."}, \
+      {"uncached", as_method(on_target<uncached>), kFast,                                                  \
+       "Calls the function itself: nothing is read, nothing stored."}
 
-PyMethodDef methods[] = {
-    KEYED_METHODS,
-    {"__reduce__", reduce, METH_NOARGS, nullptr},
-    {"__set_name__", set_name, METH_VARARGS, nullptr},
-    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
-    {"_set_plan", set_plan, METH_O, nullptr},
-    {"_set_codec", set_codec, METH_O, nullptr},
-    {"_give_up", give_up, METH_NOARGS, nullptr},
-    {"_bound", bound_arguments, METH_VARARGS, nullptr},
-    {"_count_failure", count_failure, METH_O, "True: of decoding; False: of verifying."},
-    {}};
+PyMethodDef methods[] = {KEYED_METHODS,
+                         {"__reduce__", reduce, METH_NOARGS, nullptr},
+                         {"__set_name__", set_name, METH_VARARGS, nullptr},
+                         {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
+                         {"_set_plan", set_plan, METH_O, nullptr},
+                         {"_set_codec", set_codec, METH_O, nullptr},
+                         {"_give_up", give_up, METH_NOARGS, nullptr},
+                         {"_bound", bound_arguments, METH_VARARGS, nullptr},
+                         {"_count_failure", count_failure, METH_O, "True: of decoding; False: of verifying."},
+                         {}};
 PyMethodDef bound_method_table[] = {KEYED_METHODS, {"__reduce__", bound_reduce, METH_NOARGS, nullptr}, {}};
 #undef KEYED_METHODS
 

@@ -8,8 +8,7 @@ namespace {
 enum class State : unsigned char { created, running, suspended, closed };
 
 struct Call {
-  PyObject_VAR_HEAD
-  CachedFunction* function;
+  PyObject_VAR_HEAD CachedFunction* function;
   PyObject* names;         // of keyword arguments, or null
   PyObject* inner;         // the coroutine that answers, once it is no L1 hit
   PyObject* weakrefs;
@@ -37,7 +36,8 @@ PyObject* iterator_of(PyObject* awaitable) {
 
 PyObject* straight(const Call* call) {
   PyObject* const function = call->function->facts->function.ptr();
-  return iterator_of(PyObject_Vectorcall(function, call->args, static_cast<std::size_t>(call->positional), call->names));
+  return iterator_of(
+      PyObject_Vectorcall(function, call->args, static_cast<std::size_t>(call->positional), call->names));
 }
 
 // What answers a call that is no L1 hit: the policy's read_through, a coroutine.
@@ -45,7 +45,8 @@ PyObject* read_through(const Call* call, const Arguments& arguments, const std::
   const WithReceiver all(nullptr, arguments.args, arguments.positional, arguments.names);
   nb::object text = key_text(key), positionals = all.tuple(), keywords = all.dict();
   if (!text.is_valid() || !positionals.is_valid() || !keywords.is_valid()) return nullptr;
-  return PyObject_CallMethod(call->function->facts->policy.ptr(), "read", "OOO", text.ptr(), positionals.ptr(), keywords.ptr());
+  return PyObject_CallMethod(call->function->facts->policy.ptr(), "read", "OOO", text.ptr(), positionals.ptr(),
+                             keywords.ptr());
 }
 
 // The first step: `value` set for a hit, else call->inner; neither with a Python error set.
@@ -183,7 +184,8 @@ void finalize(PyObject* self) {
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   PyErr_Fetch(&type, &value, &trace);
   nb::object name = nb::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(call->function), "__qualname__"));
-  if (!name.is_valid() || PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine '%S' was never awaited", name.ptr()) < 0) {
+  if (!name.is_valid() ||
+      PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "coroutine '%S' was never awaited", name.ptr()) < 0) {
     PyErr_WriteUnraisable(self);
   }
   PyErr_Restore(type, value, trace);
@@ -209,7 +211,8 @@ PyObject* of_function(PyObject* self, void* name) {
 
 PyObject* of_inner(PyObject* self, void* name) {
   PyObject* const inner = self_of(self)->inner;
-  return inner != nullptr && PyCoro_CheckExact(inner) ? PyObject_GetAttrString(inner, static_cast<const char*>(name)) : Py_NewRef(Py_None);
+  return inner != nullptr && PyCoro_CheckExact(inner) ? PyObject_GetAttrString(inner, static_cast<const char*>(name))
+                                                      : Py_NewRef(Py_None);
 }
 
 PyObject* is_running(PyObject* self, void*) { return PyBool_FromLong(self_of(self)->state == State::running); }
@@ -222,39 +225,41 @@ PyObject* repr(PyObject* self) {
 }
 
 template <class Function>
-void* slot(Function* function) { return reinterpret_cast<void*>(function); }
+void* slot(Function* function) {
+  return reinterpret_cast<void*>(function);
+}
 
-PyGetSetDef properties[] = {
-    {"__name__", of_function, nullptr, nullptr, const_cast<char*>("__name__")},
-    {"__qualname__", of_function, nullptr, nullptr, const_cast<char*>("__qualname__")},
-    {"cr_code", of_function, nullptr, nullptr, const_cast<char*>("__code__")},
-    {"cr_frame", of_inner, nullptr, nullptr, const_cast<char*>("cr_frame")},
-    {"cr_await", of_inner, nullptr, nullptr, const_cast<char*>("cr_await")},
-    {"cr_running", is_running, nullptr, nullptr, nullptr},
-    {"cr_suspended", is_suspended, nullptr, nullptr, nullptr},
-    {"cr_origin", origin, nullptr, nullptr, nullptr},
-    {}};
+PyGetSetDef properties[] = {{"__name__", of_function, nullptr, nullptr, const_cast<char*>("__name__")},
+                            {"__qualname__", of_function, nullptr, nullptr, const_cast<char*>("__qualname__")},
+                            {"cr_code", of_function, nullptr, nullptr, const_cast<char*>("__code__")},
+                            {"cr_frame", of_inner, nullptr, nullptr, const_cast<char*>("cr_frame")},
+                            {"cr_await", of_inner, nullptr, nullptr, const_cast<char*>("cr_await")},
+                            {"cr_running", is_running, nullptr, nullptr, nullptr},
+                            {"cr_suspended", is_suspended, nullptr, nullptr, nullptr},
+                            {"cr_origin", origin, nullptr, nullptr, nullptr},
+                            {}};
 
-PyMethodDef methods[] = {
-    {"send", send, METH_O, nullptr},
-    {"throw", throw_into, METH_VARARGS, nullptr},
-    {"close", close, METH_NOARGS, nullptr},
-    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
-    {}};
+PyMethodDef methods[] = {{"send", send, METH_O, nullptr},
+                         {"throw", throw_into, METH_VARARGS, nullptr},
+                         {"close", close, METH_NOARGS, nullptr},
+                         {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
+                         {}};
 
 PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(Call, weakrefs), READONLY, nullptr}, {}};
 
 PyType_Slot slots[] = {
-    {Py_tp_traverse, slot(traverse)}, {Py_tp_clear, slot(clear)}, {Py_tp_dealloc, slot(dealloc)}, {Py_tp_finalize, slot(finalize)},
-    {Py_am_await, slot(await_self)}, {Py_am_send, slot(send_slot)}, {Py_tp_iternext, slot(next)}, {Py_tp_repr, slot(repr)},
-    {Py_tp_getset, properties}, {Py_tp_methods, methods}, {Py_tp_members, members}, {0, nullptr}};
+    {Py_tp_traverse, slot(traverse)}, {Py_tp_clear, slot(clear)},      {Py_tp_dealloc, slot(dealloc)},
+    {Py_tp_finalize, slot(finalize)}, {Py_am_await, slot(await_self)}, {Py_am_send, slot(send_slot)},
+    {Py_tp_iternext, slot(next)},     {Py_tp_repr, slot(repr)},        {Py_tp_getset, properties},
+    {Py_tp_methods, methods},         {Py_tp_members, members},        {0, nullptr}};
 
 PyType_Spec spec{"tiercel._core.Call", offsetof(Call, args), sizeof(PyObject*),
                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 }  // namespace
 
-PyObject* make_call(CachedFunction* function, PyObject* receiver, PyObject* const* args, Py_ssize_t positional, PyObject* names) {
+PyObject* make_call(CachedFunction* function, PyObject* receiver, PyObject* const* args, Py_ssize_t positional,
+                    PyObject* names) {
   const Py_ssize_t before = receiver == nullptr ? 0 : 1;
   const Py_ssize_t given = positional + (names == nullptr ? 0 : PyTuple_GET_SIZE(names));
   Call* call = PyObject_GC_NewVar(Call, call_type, before + given);
@@ -273,7 +278,8 @@ PyObject* make_call(CachedFunction* function, PyObject* receiver, PyObject* cons
   if (function->facts->plan().fits({call->args, call->positional, names})) return reinterpret_cast<PyObject*>(call);
   // The function says itself, and at the call, what does not fit. Should it take what its signature does not show, its own
   // coroutine goes straight through.
-  PyObject* const own = PyObject_Vectorcall(function->facts->function.ptr(), call->args, static_cast<std::size_t>(call->positional), names);
+  PyObject* const own = PyObject_Vectorcall(function->facts->function.ptr(), call->args,
+                                            static_cast<std::size_t>(call->positional), names);
   call->state = State::closed;
   Py_DECREF(call);
   return own;

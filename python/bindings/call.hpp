@@ -6,9 +6,10 @@
 
 namespace tiercel::python {
 
-bool make_call_type(PyObject* module);   // false: a Python error is set
+bool make_call_type(PyObject* module);  // false: a Python error is set
 
 // A new Call, or null: the arguments do not fit, and the function's own TypeError is set. `receiver` may be null.
-PyObject* make_call(CachedFunction* function, PyObject* receiver, PyObject* const* args, Py_ssize_t positional, PyObject* names);
+PyObject* make_call(CachedFunction* function, PyObject* receiver, PyObject* const* args, Py_ssize_t positional,
+                    PyObject* names);
 
 }  // namespace tiercel::python

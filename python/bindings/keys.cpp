@@ -27,7 +27,8 @@ bool KeyPlan::read_parameters(PyObject* list) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
     PyObject *name = nullptr, *default_value = nullptr, *bare = nullptr;
     int kind = 0, has_default = 0, in_key = 0;
-    if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "UiOpO!p", &name, &kind, &default_value, &has_default, &PyType_Type, &bare, &in_key)) {
+    if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "UiOpO!p", &name, &kind, &default_value, &has_default, &PyType_Type,
+                          &bare, &in_key)) {
       return false;
     }
     PyObject* interned = Py_NewRef(name);
@@ -49,7 +50,9 @@ bool KeyPlan::read_template(PyObject* parts) {
   for (Py_ssize_t i = 0; i < PyList_Size(parts); ++i) {
     PyObject *text = nullptr, *path = nullptr, *bare = nullptr;
     TemplatePart part;
-    if (!PyArg_ParseTuple(PyList_GET_ITEM(parts, i), "UiO!O!", &text, &part.parameter, &PyTuple_Type, &path, &PyType_Type, &bare)) return false;
+    if (!PyArg_ParseTuple(PyList_GET_ITEM(parts, i), "UiO!O!", &text, &part.parameter, &PyTuple_Type, &path,
+                          &PyType_Type, &bare))
+      return false;
     if (!copy_text(text, part.text)) return false;
     for (Py_ssize_t j = 0; j < PyTuple_GET_SIZE(path); ++j) part.path.push_back(nb::borrow(PyTuple_GET_ITEM(path, j)));
     part.bare = nb::borrow(bare);
@@ -107,7 +110,8 @@ bool KeyPlan::key_of_template(const Bound& bound, std::string& out) const {
     if (part.parameter < 0) continue;
     const auto at = static_cast<std::size_t>(part.parameter);
     if (bound[at] == nullptr) {
-      PyErr_Format(PyExc_TypeError, "%s(): the key needs '%U', which is not known through the class; call it on an instance",
+      PyErr_Format(PyExc_TypeError,
+                   "%s(): the key needs '%U', which is not known through the class; call it on an instance",
                    function_.c_str(), parameters_[at].name.ptr());
       return false;
     }
@@ -150,13 +154,15 @@ bool KeyPlan::key_of_builder(const Bound& bound, std::string& out) const {
                         !PyDict_Check(result.ptr()) && !PyAnySet_Check(result.ptr());
     if (!scalar || !text.append(result.ptr(), Py_TYPE(result.ptr()), Quote::none) || out.compare(before, 1, "~") == 0) {
       if (PyErr_Occurred() == nullptr) {
-        PyErr_Format(PyExc_TypeError, "%s(): key_builder returned %R; return the text of the key, a str", function_.c_str(), result.ptr());
+        PyErr_Format(PyExc_TypeError, "%s(): key_builder returned %R; return the text of the key, a str",
+                     function_.c_str(), result.ptr());
       }
       return false;
     }
   }
   if (out.size() > before) return true;
-  PyErr_Format(PyExc_ValueError, "%s(): key_builder returned an empty text, which would be one key for all", function_.c_str());
+  PyErr_Format(PyExc_ValueError, "%s(): key_builder returned an empty text, which would be one key for all",
+               function_.c_str());
   return false;
 }
 
@@ -186,10 +192,11 @@ nb::object KeyPlan::call_builder(const Bound& bound) const {
 bool KeyPlan::refuse(const Parameter& parameter, const KeyWriter& text, PyObject* value) const {
   if (PyErr_Occurred() != nullptr) return false;
   const char* const type = text.type_at_fault().empty() ? Py_TYPE(value)->tp_name : text.type_at_fault().c_str();
-  PyErr_Format(text.type_at_fault().empty() ? PyExc_ValueError : PyExc_TypeError,
-               "%s(): no key can be made of argument '%U': it %s. Leave the argument out with exclude=[\"%U\"], name the key with "
-               "key= or key_builder=, or give %s a method __cache_key__()",
-               function_.c_str(), parameter.name.ptr(), text.why().c_str(), parameter.name.ptr(), type);
+  PyErr_Format(
+      text.type_at_fault().empty() ? PyExc_ValueError : PyExc_TypeError,
+      "%s(): no key can be made of argument '%U': it %s. Leave the argument out with exclude=[\"%U\"], name the key with "
+      "key= or key_builder=, or give %s a method __cache_key__()",
+      function_.c_str(), parameter.name.ptr(), text.why().c_str(), parameter.name.ptr(), type);
   return false;
 }
 

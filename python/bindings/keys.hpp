@@ -15,20 +15,26 @@ namespace tiercel::python {
 namespace nb = nanobind;
 
 // inspect's numbers.
-enum class ParameterKind : unsigned char { positional_only, positional_or_keyword, var_positional, keyword_only, var_keyword };
+enum class ParameterKind : unsigned char {
+  positional_only,
+  positional_or_keyword,
+  var_positional,
+  keyword_only,
+  var_keyword
+};
 
 struct Parameter {
-  nb::object name;             // interned
+  nb::object name;  // interned
   ParameterKind kind;
-  nb::object default_value;    // null: required
-  nb::object bare;             // the type that needs no tag
+  nb::object default_value;  // null: required
+  nb::object bare;  // the type that needs no tag
   bool in_key;
 };
 
 // Text, or a parameter and the attributes to follow from it: `user:{order.user_id}`.
 struct TemplatePart {
   std::string text;
-  int parameter = -1;          // -1: text alone
+  int parameter = -1;  // -1: text alone
   std::vector<nb::object> path;
   nb::object bare;
 };
@@ -37,13 +43,15 @@ struct TemplatePart {
 struct Arguments {
   PyObject* const* args;
   Py_ssize_t positional;
-  PyObject* names;             // tuple of str, or null
+  PyObject* names;  // tuple of str, or null
 };
 
 // A call's arguments by parameter: borrowed, but for what * and ** gather.
 class Bound {
  public:
-  explicit Bound(std::size_t size) : size_(size) { if (size > kInline) more_.resize(size, nullptr); }
+  explicit Bound(std::size_t size) : size_(size) {
+    if (size > kInline) more_.resize(size, nullptr);
+  }
   PyObject*& operator[](std::size_t i) { return size_ > kInline ? more_[i] : few_[i]; }
   PyObject* operator[](std::size_t i) const { return size_ > kInline ? more_[i] : few_[i]; }
   PyObject* keep(nb::object owned) {
@@ -56,7 +64,7 @@ class Bound {
   std::size_t size_;
   PyObject* few_[kInline] = {};
   std::vector<PyObject*> more_;
-  nb::object owned_[2];        // at most one * and one **
+  nb::object owned_[2];  // at most one * and one **
 };
 
 // How the first parameter of a method comes: among the arguments, or not at all (`UserService.get_by_id.invalidate("42")`).
@@ -100,9 +108,9 @@ class KeyPlan {
   std::vector<Parameter> parameters_;
   std::vector<TemplatePart> template_;
   nb::object key_builder_;
-  std::size_t required_ = 0, positional_ = 0;   // positional parameters without a default, and all of them
-  bool plain_ = true;                           // positional parameters alone, so that counting tells whether arguments fit
-  int rest_ = -1, keywords_ = -1;               // the * and the ** parameter
+  std::size_t required_ = 0, positional_ = 0;  // positional parameters without a default, and all of them
+  bool plain_ = true;  // positional parameters alone, so that counting tells whether arguments fit
+  int rest_ = -1, keywords_ = -1;  // the * and the ** parameter
 };
 
 }  // namespace tiercel::python

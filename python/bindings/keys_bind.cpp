@@ -66,7 +66,8 @@ int KeyPlan::find(PyObject* name) const {
     if (parameters_[i].name.ptr() == name && takes_keyword(parameters_[i])) return static_cast<int>(i);
   }
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (takes_keyword(parameters_[i]) && PyUnicode_Compare(parameters_[i].name.ptr(), name) == 0) return static_cast<int>(i);
+    if (takes_keyword(parameters_[i]) && PyUnicode_Compare(parameters_[i].name.ptr(), name) == 0)
+      return static_cast<int>(i);
   }
   return -1;
 }

@@ -100,12 +100,17 @@ bool KeyWriter::append_keywords(PyObject* dict) { return append_map('k', dict, t
 
 bool KeyWriter::append_described(const TypeText& type, PyObject* value, bool bare, Quote quote) {
   switch (type.kind) {
-    case TypeText::Kind::own_key: return append_own_key(type, value, bare, quote);
+    case TypeText::Kind::own_key:
+      return append_own_key(type, value, bare, quote);
     case TypeText::Kind::enumeration:
-    case TypeText::Kind::flag: return append_enum(type, value, bare, quote);
-    case TypeText::Kind::fields: return append_fields(type, value, bare);
-    case TypeText::Kind::subclass: return append_subclass(type, value, bare, quote);
-    case TypeText::Kind::unkeyable: break;
+    case TypeText::Kind::flag:
+      return append_enum(type, value, bare, quote);
+    case TypeText::Kind::fields:
+      return append_fields(type, value, bare);
+    case TypeText::Kind::subclass:
+      return append_subclass(type, value, bare, quote);
+    case TypeText::Kind::unkeyable:
+      break;
   }
   return refuse_type(Py_TYPE(value), "an object of type");
 }

@@ -33,7 +33,8 @@ bool append_surrogates(std::string& out, PyObject* text) {
   nb::object bytes = nb::steal(PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass"));
   if (!bytes.is_valid()) return false;
   append_tag(out, 's');
-  for (const char byte : std::string_view(PyBytes_AS_STRING(bytes.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.ptr())))) {
+  for (const char byte :
+       std::string_view(PyBytes_AS_STRING(bytes.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.ptr())))) {
     if ((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z')) {
       out += byte;
       continue;

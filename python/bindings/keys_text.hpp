@@ -70,7 +70,7 @@ class KeyWriter {
 
   std::string& out_;
   std::string why_, type_at_fault_;
-  std::vector<PyObject*> within_;   // the containers being written, for cycles
+  std::vector<PyObject*> within_;  // the containers being written, for cycles
 };
 
 }  // namespace tiercel::python

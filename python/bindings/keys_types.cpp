@@ -34,7 +34,8 @@ bool read_description(PyObject* described, TypeText& text) {
   append_quoted(text.name, utf8(name), Quote::item);
   if (base != Py_None) text.base = nb::borrow(base);
   if (rest != Py_None) text.rest = nb::borrow(rest);
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); ++i) text.fields.push_back(nb::borrow(PyTuple_GET_ITEM(fields, i)));
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); ++i)
+    text.fields.push_back(nb::borrow(PyTuple_GET_ITEM(fields, i)));
   return true;
 }
 

@@ -81,7 +81,7 @@ def test_a_hundred_thousand_calls_leave_nothing() -> None:
 service = Service()
 async def main():
     for i in range(10_000):
-        await get_user(1); await get_user(user_id=1); await service.get("a", n=2); get_user.key(i)
+        await get_user(1); await get_user(**{"user_id": 1}); await service.get("a", n=2); get_user.key(i)
     for i in range(5):
         await get_user.refresh(1)
 loop = asyncio.new_event_loop()

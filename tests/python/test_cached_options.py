@@ -409,7 +409,7 @@ async def test_an_entry_that_does_not_decode_is_a_miss_counted_and_replaced(cach
     codec = policy_of(get_user).codec
     await cache._store("user:1", b'{"id": "no number"}', codec=codec.id, usable_for=60)
     assert await get_user(1) == User(id=1) and await get_user(1) == User(id=1)
-    assert calls == [1, 1] and cache.stats().decode_failures >= 1
+    assert calls == [1, 1] and cache.stats().decode_failures == 1
     await cache.set("user:1", "of another codec")
     assert await get_user(1) == User(id=1) and calls == [1, 1, 1]
     assert await get_user(1) == User(id=1) and calls == [1, 1, 1]
