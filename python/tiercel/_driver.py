@@ -55,6 +55,8 @@ class Driver(_core.DriverCore):
                 return
             if isinstance(home, ThreadHome):
                 loop = _background.loop()
+                if loop is None:
+                    return  # its own deadline ends the operation, and the loader runs
                 self.leave()
                 loop.call_soon_threadsafe(self._own, loop)
             else:

@@ -73,6 +73,30 @@ print("left")
 """) == "left"  # fmt: skip
 
 
+def test_the_interpreter_ends_while_the_background_thread_is_being_started() -> None:
+    assert run("""
+creating, real = threading.Event(), threading.Thread.start
+def slow(self):
+    if self.name == "tiercel":
+        creating.set()
+        time.sleep(0.2)
+    real(self)
+threading.Thread.start = slow
+threading.Thread(target=lambda: _sync.wait(cache, cache._read("key")), daemon=True).start()
+creating.wait()
+print("left")
+""") == "left"  # fmt: skip
+
+
+def test_what_asks_after_the_background_thread_has_ended_runs_its_loader() -> None:
+    assert run("""
+from tiercel import _background
+_background._stop()
+outcome = _sync.get_or_load(Cache("redis://127.0.0.1:1", op_timeout=0.05), "key", lambda: 1)
+print(outcome.kind)
+""") == "run_loader"  # fmt: skip
+
+
 def test_system_exit_in_a_woken_task_ends_the_process_with_its_code() -> None:
     with pytest.raises(AssertionError, match="exit code 3"):
         run("""
