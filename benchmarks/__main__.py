@@ -13,10 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from support.servers import start
-
 from benchmarks import functions, http, redis_gets
 from benchmarks.measure import Row
+from support.servers import start
 
 BASE = {"HTTP, uvicorn": "bare ASGI"}  # the row others are compared with; elsewhere it is tiercel's
 
@@ -50,7 +49,9 @@ def table(rows: list[Row]) -> str:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    arguments.add_argument("--tiny", action="store_true", help="a few operations each: shows that it runs, measures nothing")
+    arguments.add_argument(
+        "--tiny", action="store_true", help="a few operations each: shows that it runs, measures nothing"
+    )
     arguments.add_argument("--only", choices=["functions", "redis", "http"])
     arguments.add_argument("--rounds", type=int, default=7)
     arguments.add_argument("--json", type=Path, help="where to write the figures")

@@ -15,7 +15,7 @@ BODY = some_user(42).model_dump_json().encode()
 HEADERS = [(b"content-length", str(len(BODY)).encode()), (b"content-type", b"application/json")]
 
 
-async def bare(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def bare(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: RET503
     """The least an ASGI application can do: two ready messages."""
     if scope["type"] == "lifespan":
         return await _lifespan(receive, send)

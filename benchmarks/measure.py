@@ -43,6 +43,4 @@ async def measure(group: str, candidates: Sequence[Candidate], *, rounds: int) -
             spent = (time.process_time() - started) * 1e6 / candidate.operations
             if turn > 0:
                 taken[candidate.name].append(spent)
-    return [
-        Row(group, name, statistics.median(times), min(times), max(times)) for name, times in taken.items()
-    ]
+    return [Row(group, name, statistics.median(times), min(times), max(times)) for name, times in taken.items()]

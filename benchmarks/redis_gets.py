@@ -29,7 +29,7 @@ def _fetch(get: Get, callers: int) -> Work:
         for _ in range(times):
             await get("key")
 
-    async def work(times: int) -> None:
+    async def work(times: int) -> None:  # noqa: RET503
         if callers == 1:
             return await caller(times)
         await asyncio.gather(*(caller(times // callers) for _ in range(callers)))

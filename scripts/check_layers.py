@@ -53,7 +53,9 @@ def _table_faults(modules: list[Module]) -> list[str]:
             if name not in levels:
                 faults.append(f"layers.toml: {module.name} may include {name}, which is no module")
             elif levels[name] >= module.level:
-                faults.append(f"layers.toml: {module.name} (level {module.level}) may include {name}: that is not below it")
+                faults.append(
+                    f"layers.toml: {module.name} (level {module.level}) may include {name}: that is not below it"
+                )
     return faults
 
 

@@ -43,7 +43,9 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, start_server: Cal
 
 def test_a_page_whose_python_fails_is_caught_at_its_line(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# Page\n\n```python\nx = 1\n```\n\nText.\n\n```python\nimport asyncio\nawait asyncio.sleep(0)\nassert x == 2\n```\n")
+    page.write_text(
+        "# Page\n\n```python\nx = 1\n```\n\nText.\n\n```python\nimport asyncio\nawait asyncio.sleep(0)\nassert x == 2\n```\n"
+    )
     done = run_page(page, tmp_path)
     assert done.returncode == 1
     assert 'page.md", line 12' in done.stderr
@@ -79,7 +81,9 @@ def test_commands_name_what_exists(page: Path) -> None:
         for line in shell_lines(snippet):
             wrong += [f"make {name}" for name in re.findall(r"(?:^|&&\s*)make ([a-z]\w*)", line) if name not in targets]
             files = re.findall(r"(?:python3?|bash|sh) ((?:examples|scripts|benchmarks)/\S+)", line)
-            wrong += [name for name in files if not (ROOT / name).exists() and not name.isupper() and "NAME" not in name]
+            wrong += [
+                name for name in files if not (ROOT / name).exists() and not name.isupper() and "NAME" not in name
+            ]
     assert not wrong
 
 
@@ -89,6 +93,12 @@ def test_shell_blocks_marked_to_run_run(tmp_path: Path) -> None:
     for snippet in (one for page in PAGES for one in snippets_of(page) if one.mark == "run"):
         script = "\n".join(["set -eu", *shell_lines(snippet)])
         done = subprocess.run(
-            ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50, check=False
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
         )
         assert done.returncode == 0, f"{name_of(snippet.page)}:{snippet.line}\n{done.stdout}\n{done.stderr}"

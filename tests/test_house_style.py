@@ -29,7 +29,11 @@ BANNED = [
     (r"\bprint\(", PACKAGE, "the standard logging"),
     (r"\b(eval|exec)\(", PACKAGE, "no code from text"),
     (r"\btime\.sleep\(", TESTS, "virtual time, or wait for the event (tests/support)"),
-    (r"^\s*pytest\.skip\(|mark\.skip\b|importorskip", TESTS, "only a missing server skips, by tests/support/binaries.py"),
+    (
+        r"^\s*pytest\.skip\(|mark\.skip\b|importorskip",
+        TESTS,
+        "only a missing server skips, by tests/support/binaries.py",
+    ),
 ]
 ALLOWED = {  # (file, pattern's number in BANNED): each with its reason beside it in the file
     ("python/tiercel/_codec_pickle.py", 6),
@@ -48,7 +52,9 @@ def breaches(text: str, pattern: str, *, python: bool) -> list[int]:
     """The numbers of the lines that hold the pattern in code, but for those that say `allowed: ` and why."""
     code = python_code(text) if python else re.sub(r"//.*", "", text)
     pairs = zip(code.splitlines(), text.splitlines(), strict=False)
-    return [number for number, (line, raw) in enumerate(pairs, 1) if re.search(pattern, line) and "allowed: " not in raw]
+    return [
+        number for number, (line, raw) in enumerate(pairs, 1) if re.search(pattern, line) and "allowed: " not in raw
+    ]
 
 
 def python_code(text: str) -> str:

@@ -27,7 +27,10 @@ may_include = ["base"]
 
 def check(root: Path) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "check_layers.py"), str(root)], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "scripts" / "check_layers.py"), str(root)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stderr == ""
     return done.returncode, done.stdout

@@ -40,4 +40,4 @@ class FunctionRival(Protocol):
     def __call__(self) -> AbstractAsyncContextManager[GetUser]: ...
 
 
-__all__ = ["AsyncIterator", "FunctionRival", "Get", "GetUser", "RedisRival", "TEXT_300", "User", "some_user"]
+__all__ = ["TEXT_300", "AsyncIterator", "FunctionRival", "Get", "GetUser", "RedisRival", "User", "some_user"]

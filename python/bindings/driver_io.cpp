@@ -42,7 +42,7 @@ void DriverCore::pause(Connection connection, bool paused) {
 
 void DriverCore::tick() {
   const nb::object loop = nb::steal(PyObject_CallNoArgs(names().get_running_loop));
-  if (!owner.is(loop)) return;   // of a loop that has since been relieved
+  if (!owner.is(loop)) return;  // of a loop that has since been relieved
   tick_scheduled_ = false;
   engine->advance(now());
   after(true);

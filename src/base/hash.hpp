@@ -9,7 +9,7 @@
 namespace tiercel {
 
 std::uint64_t hash64(std::string_view bytes);
-std::uint64_t hash64(std::string_view bytes, std::uint64_t seed);   // for tables whose keys come from outside
+std::uint64_t hash64(std::string_view bytes, std::uint64_t seed);  // for tables whose keys come from outside
 std::array<unsigned char, 16> digest128(std::string_view bytes);
 
 }  // namespace tiercel

@@ -15,7 +15,7 @@ class Breaker {
     if (state_ == State::closed) return true;
     if (now < rest_until_) return false;
     state_ = State::trying;
-    rest_until_ = now + rest_;   // a trial whose caller has left decides nothing; then the next one tries
+    rest_until_ = now + rest_;  // a trial whose caller has left decides nothing; then the next one tries
     return true;
   }
   void answered() {

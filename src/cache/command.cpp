@@ -18,7 +18,9 @@ Outcome failure(Error why) {
   return outcome;
 }
 
-Error not_in_time() { return {ErrorCode::slow, "Redis did not answer within op_timeout", "is it reachable and not overloaded?"}; }
+Error not_in_time() {
+  return {ErrorCode::slow, "Redis did not answer within op_timeout", "is it reachable and not overloaded?"};
+}
 
 }  // namespace
 

@@ -9,7 +9,8 @@
 
 namespace tiercel {
 
-inline constexpr Duration kConnectPatience = std::chrono::seconds{1};   // how long connect() and a first raw command wait for a connection
+inline constexpr Duration kConnectPatience =
+    std::chrono::seconds{1};   // how long connect() and a first raw command wait for a connection
 inline constexpr std::size_t kScanKeysMax = 100'000;
 
 // What a task must know of the connection it waits for.

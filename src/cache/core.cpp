@@ -104,7 +104,8 @@ bool Core::submit(Task& task, Step step, std::span<const std::string_view> argum
 void Core::overran(Timestamp now) {
   counters.redis_timeouts.add();
   if (!breaker.overran(now)) return;
-  notice(Event::Level::warning, "Redis does not answer in time; it is left alone for a while and requests go to their loaders");
+  notice(Event::Level::warning,
+         "Redis does not answer in time; it is left alone for a while and requests go to their loaders");
 }
 
 // What could not be sent goes first, on the same connection: what is asked behind it sees it done. Patterns need scans; until such a scan
@@ -170,7 +171,8 @@ void Core::tag_changed(std::string_view tag) {
 }
 
 std::size_t Core::keys_changed_matching(std::string_view pattern) {
-  const std::size_t erased = memory.erase_if([pattern](const Entry& entry) { return glob_match(pattern, entry.key()); });
+  const std::size_t erased =
+      memory.erase_if([pattern](const Entry& entry) { return glob_match(pattern, entry.key()); });
   std::vector<Flight*> hurt;
   for (const auto& [key, flight] : flights) {
     if (glob_match(pattern, key)) hurt.push_back(flight);

@@ -41,7 +41,7 @@ class Task {
 
   TaskId id = 0;
   Timestamp deadline = kNever;
-  bool abandoned = false;   // its end is told to nobody
+  bool abandoned = false;  // its end is told to nobody
 };
 
 class Core {
@@ -59,10 +59,10 @@ class Core {
   }
   Task* find_task(TaskId id);
   TaskId next_id() { return ++last_id_; }
-  void set_deadline(Task& task, Timestamp now);     // op_timeout from now
-  void finish(Task& task, Outcome outcome);         // tells its end (unless abandoned), then drops it
-  void drop(TaskId id);                             // without a word; safe from within the task's own methods
-  void finish_now(OperationId id, Outcome outcome); // an operation that needed no task
+  void set_deadline(Task& task, Timestamp now);  // op_timeout from now
+  void finish(Task& task, Outcome outcome);  // tells its end (unless abandoned), then drops it
+  void drop(TaskId id);  // without a word; safe from within the task's own methods
+  void finish_now(OperationId id, Outcome outcome);  // an operation that needed no task
   void expire_tasks(Timestamp now);
   std::optional<Timestamp> next_task_deadline();
   void bury() { graveyard_.clear(); }
@@ -85,15 +85,16 @@ class Core {
   // May an operation use Redis now? Sends what is pending first.
   bool may_use_redis(Timestamp now);
   bool submit(Task& task, Step step, std::span<const std::string_view> arguments, Timestamp now, bool tracked = false);
-  void overran(Timestamp now);                      // a task's budget ran out
+  void overran(Timestamp now);  // a task's budget ran out
   ServerTime server_now(Timestamp now) const { return ServerTime{now.time_since_epoch() + remote->server_offset()}; }
 
   // --- coherence: what makes entries, tags and flights unusable
-  EntryRef usable_entry(std::string_view key, Timestamp now, bool count_use);   // verified, tags current; may be past its soft deadline
+  EntryRef usable_entry(std::string_view key, Timestamp now,
+                        bool count_use);  // verified, tags current; may be past its soft deadline
   bool put_in_memory(const EntryRef& entry, Timestamp now);
-  void key_changed(std::string_view key);           // by a push, or by a write of our own
+  void key_changed(std::string_view key);  // by a push, or by a write of our own
   void tag_changed(std::string_view tag);
-  std::size_t keys_changed_matching(std::string_view pattern);   // returns how many left memory
+  std::size_t keys_changed_matching(std::string_view pattern);  // returns how many left memory
   void everything_changed();
   // Stamps for tags where Redis cannot give any: known to this process alone.
   std::vector<TagStamp> local_stamps(const std::vector<std::string>& tags);
@@ -111,16 +112,16 @@ class Core {
   Histogram redis_latency, load_latency;
   Breaker breaker;
   Pending pending;
-  Remote* remote = nullptr;      // null on memory://
-  Timestamp release_due = kNever;    // when expired memory is next looked at
-  Timestamp replay_not_before{};     // a replay that Redis refused is not tried again at once
+  Remote* remote = nullptr;  // null on memory://
+  Timestamp release_due = kNever;  // when expired memory is next looked at
+  Timestamp replay_not_before{};  // a replay that Redis refused is not tried again at once
 
  private:
   void replay_pending(Timestamp now);
 
   std::unordered_map<TaskId, std::unique_ptr<Task>> tasks_;
   std::vector<std::unique_ptr<Task>> graveyard_;
-  std::deque<std::pair<Timestamp, TaskId>> deadlines_;   // in order: every budget is op_timeout
+  std::deque<std::pair<Timestamp, TaskId>> deadlines_;  // in order: every budget is op_timeout
   std::deque<Event> events_;
   TaskId last_id_ = 0;
 };

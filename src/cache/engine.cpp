@@ -92,20 +92,26 @@ class Turn {
 const char* state_name(const Link& link, const Breaker& breaker) {
   using State = redis::Session::State;
   switch (link.session.state()) {
-    case State::ready: return breaker.resting() ? "resting" : "ready";
+    case State::ready:
+      return breaker.resting() ? "resting" : "ready";
     case State::opening:
-    case State::handshaking: return link.session.last_error() ? "away" : "connecting";
-    case State::failed: return "failed";
-    case State::waiting: return "away";
+    case State::handshaking:
+      return link.session.last_error() ? "away" : "connecting";
+    case State::failed:
+      return "failed";
+    case State::waiting:
+      return "away";
     case State::idle:
-    case State::ended: return "closed";
+    case State::ended:
+      return "closed";
   }
   return "closed";
 }
 
 }  // namespace
 
-Engine::Engine(EngineSettings settings, const Dice::Seed& seed) : impl_(std::make_unique<Impl>(std::move(settings), seed)) {
+Engine::Engine(EngineSettings settings, const Dice::Seed& seed)
+    : impl_(std::make_unique<Impl>(std::move(settings), seed)) {
   impl_->publish_state();
 }
 
@@ -239,7 +245,8 @@ OperationId Engine::command(std::span<const std::string_view> arguments, Timesta
   if (!core.has_redis()) {
     Outcome outcome;
     outcome.kind = Outcome::Kind::error;
-    outcome.error = Error{ErrorCode::away, "there is no Redis behind memory://", "give a redis:// URL to send raw commands"};
+    outcome.error =
+        Error{ErrorCode::away, "there is no Redis behind memory://", "give a redis:// URL to send raw commands"};
     const OperationId id = core.next_id();
     core.finish_now(id, std::move(outcome));
     return id;
@@ -277,7 +284,9 @@ void Engine::disconnect(Timestamp now) {
 
 // ---- bytes and time
 
-std::span<char> Engine::receive_buffer(Connection connection) { return impl_->link(connection).session.receive_buffer(); }
+std::span<char> Engine::receive_buffer(Connection connection) {
+  return impl_->link(connection).session.receive_buffer();
+}
 
 void Engine::received(Connection connection, std::size_t bytes, Timestamp now) {
   const Turn turn(*impl_, now);
@@ -329,7 +338,8 @@ std::optional<Timestamp> Engine::next_deadline() const {
   if (impl_->raw) sooner(impl_->raw->session.next_deadline());
   if (core.release_due != kNever) sooner(core.release_due);
   const bool may_replay = !core.pending.empty() && impl_->tracked && impl_->tracked->ready();
-  if (may_replay) sooner(std::max(core.replay_not_before, core.breaker.resting() ? core.breaker.rest_until() : Timestamp{}));
+  if (may_replay)
+    sooner(std::max(core.replay_not_before, core.breaker.resting() ? core.breaker.rest_until() : Timestamp{}));
   return next;
 }
 
@@ -340,7 +350,8 @@ std::optional<Event> Engine::next_event() { return impl_->core.next_event(); }
 namespace {
 
 EngineStats::Latency latency_of(const Histogram& histogram) {
-  return {histogram.count(), histogram.mean_us(), histogram.quantile_us(0.5), histogram.quantile_us(0.99), histogram.max_us()};
+  return {histogram.count(), histogram.mean_us(), histogram.quantile_us(0.5), histogram.quantile_us(0.99),
+          histogram.max_us()};
 }
 
 void read_counters(const Counters& from, EngineStats& to) {
@@ -399,7 +410,8 @@ EngineStats Engine::stats() const {
 void Engine::Impl::publish_numbers() {
   shown_pending.store(core.pending.size(), std::memory_order_relaxed);
   shown_overflows.store(core.pending.overflows(), std::memory_order_relaxed);
-  if (tracked) shown_writes.store(tracked->session.writes() + (raw ? raw->session.writes() : 0), std::memory_order_relaxed);
+  if (tracked)
+    shown_writes.store(tracked->session.writes() + (raw ? raw->session.writes() : 0), std::memory_order_relaxed);
 }
 
 void Engine::Impl::publish_state() {

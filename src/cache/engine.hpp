@@ -22,11 +22,11 @@
 
 namespace tiercel {
 
-using OperationId = std::uint64_t;   // never reused, never 0
-using FlightId = std::uint64_t;      // never reused, never 0
-enum class Connection : std::uint8_t { tracked = 0, raw = 1 };   // raw: commands of `cache.client`, and scans
+using OperationId = std::uint64_t;  // never reused, never 0
+using FlightId = std::uint64_t;  // never reused, never 0
+enum class Connection : std::uint8_t { tracked = 0, raw = 1 };  // raw: commands of `cache.client`, and scans
 
-struct RedisTarget {                 // what the engine must know of the server; where it is, the driver knows
+struct RedisTarget {  // what the engine must know of the server; where it is, the driver knows
   std::string user, password;
   unsigned database = 0;
   std::string client_name;
@@ -34,35 +34,36 @@ struct RedisTarget {                 // what the engine must know of the server;
 
 struct EngineSettings {
   std::string name_space = "tiercel";
-  std::size_t memory_bytes_max = 64u << 20;            // 0: no L1
-  std::optional<RedisTarget> redis;                    // nullopt: memory:// alone
+  std::size_t memory_bytes_max = 64u << 20;  // 0: no L1
+  std::optional<RedisTarget> redis;  // nullopt: memory:// alone
   Duration op_timeout = std::chrono::milliseconds{100};
-  Duration staleness = std::chrono::seconds{1};        // delta
-  unsigned breaker_overruns = 3;                       // so many in a row ...
-  Duration breaker_rest = std::chrono::seconds{1};     // ... and Redis is left alone for so long
+  Duration staleness = std::chrono::seconds{1};  // delta
+  unsigned breaker_overruns = 3;  // so many in a row ...
+  Duration breaker_rest = std::chrono::seconds{1};  // ... and Redis is left alone for so long
   std::size_t value_bytes_max = 8u << 20;
-  std::size_t pending_max = 10'000;                    // invalidations kept while Redis is away; beyond: the root is renewed
-  unsigned connections_max = 2;                        // 1: raw commands share the tracked connection
+  std::size_t pending_max = 10'000;  // invalidations kept while Redis is away; beyond: the root is renewed
+  unsigned connections_max = 2;  // 1: raw commands share the tracked connection
 };
 
 // How an operation ended.
 struct Outcome {
   enum class Kind : std::uint8_t {
-    hit,           // `entry`; `stale`: past its soft deadline, `refresh_wanted`: nobody is refreshing it yet
-    miss,          // nothing usable; `captured` holds the stamps of the tags asked for (empty when `degraded`)
-    loaded,        // get_or_load: the flight's value is `entry`; `led`: this operation's own loader made it
-    load_failed,   // get_or_load: the flight's loader failed; the driver knows the exception by `flight`
-    run_loader,    // get_or_load: call this operation's own loader, for this caller alone; store nothing
-    stored,        // confirmed by Redis (or by memory alone, on memory://)
-    not_stored,    // too large, sealed by an invalidation meanwhile, or Redis is away: `error` says which
-    invalidated,   // confirmed; `count` entries were removed, as far as is known
-    pending,       // the invalidation is kept and will be sent before Redis is used again; `error` says why
-    reply,         // raw command: `reply`, which may be an error reply
-    ready,         // connect(): usable
-    error,         // `error`
+    hit,  // `entry`; `stale`: past its soft deadline, `refresh_wanted`: nobody is refreshing it yet
+    miss,  // nothing usable; `captured` holds the stamps of the tags asked for (empty when `degraded`)
+    loaded,  // get_or_load: the flight's value is `entry`; `led`: this operation's own loader made it
+    load_failed,  // get_or_load: the flight's loader failed; the driver knows the exception by `flight`
+    run_loader,  // get_or_load: call this operation's own loader, for this caller alone; store nothing
+    stored,  // confirmed by Redis (or by memory alone, on memory://)
+    not_stored,  // too large, sealed by an invalidation meanwhile, or Redis is away: `error` says which
+    invalidated,  // confirmed; `count` entries were removed, as far as is known
+    pending,  // the invalidation is kept and will be sent before Redis is used again; `error` says why
+    reply,  // raw command: `reply`, which may be an error reply
+    ready,  // connect(): usable
+    error,  // `error`
   };
   Kind kind = Kind::miss;
-  bool stale = false, refresh_wanted = false, led = false, degraded = false;   // degraded: Redis was not asked, or did not answer
+  bool stale = false, refresh_wanted = false, led = false,
+       degraded = false;  // degraded: Redis was not asked, or did not answer
   bool from_memory = false;
   EntryRef entry;
   std::vector<TagStamp> captured;
@@ -75,12 +76,12 @@ struct Outcome {
 // What the driver must do. Taken in order with next_event().
 struct Event {
   enum class Kind : std::uint8_t {
-    open,          // connect `connection`; then opened() or closed()
-    close,         // close `connection` now; closed() must not be called for it
-    finished,      // `operation` ended with `outcome`; its id is forgotten
-    start_load,    // run the loader that came with `operation`, then finish_load(flight)
-    cancel_load,   // nobody waits for `flight` any more: cancel its loader; finish_load is not needed and ignored
-    notice,        // a change of state worth a line in the log: `level`, `text`
+    open,  // connect `connection`; then opened() or closed()
+    close,  // close `connection` now; closed() must not be called for it
+    finished,  // `operation` ended with `outcome`; its id is forgotten
+    start_load,  // run the loader that came with `operation`, then finish_load(flight)
+    cancel_load,  // nobody waits for `flight` any more: cancel its loader; finish_load is not needed and ignored
+    notice,  // a change of state worth a line in the log: `level`, `text`
   };
   enum class Level : std::uint8_t { info, warning, error };
   Kind kind = Kind::notice;
@@ -93,40 +94,40 @@ struct Event {
 };
 
 struct ReadOptions {
-  std::vector<std::string> capture;      // tags whose stamps to take, should it be a miss
-  bool skip_memory = false;              // fresh="now": ask Redis even if L1 has it
+  std::vector<std::string> capture;  // tags whose stamps to take, should it be a miss
+  bool skip_memory = false;  // fresh="now": ask Redis even if L1 has it
 };
 
 struct StoreOptions {
   CodecId codec = CodecId::raw;
-  std::optional<Duration> fresh_for;     // soft; nullopt: as long as it is usable
-  std::optional<Duration> usable_for;    // hard; nullopt: no expiry. Requires fresh_for <= usable_for, both > 0
+  std::optional<Duration> fresh_for;  // soft; nullopt: as long as it is usable
+  std::optional<Duration> usable_for;  // hard; nullopt: no expiry. Requires fresh_for <= usable_for, both > 0
   std::vector<std::string> tags;
-  std::optional<std::vector<TagStamp>> captured;   // from the miss that began this; nullopt: stamps are taken now
+  std::optional<std::vector<TagStamp>> captured;  // from the miss that began this; nullopt: stamps are taken now
   std::optional<std::uint64_t> version;
   Duration load_cost{0};
 };
 
 struct LoadOptions {
-  std::vector<std::string> tags;         // known before the load: stamped before it starts
-  bool skip_value = false;               // refresh: do not look, load
-  bool outlive_callers = false;          // go on although all callers have left
+  std::vector<std::string> tags;  // known before the load: stamped before it starts
+  bool skip_value = false;  // refresh: do not look, load
+  bool outlive_callers = false;  // go on although all callers have left
 };
 
 struct LoadResult {
   enum class Kind : std::uint8_t {
-    value,         // store `payload` under `store` and give it to all who wait
-    answer_only,   // give it to all who wait, store nothing
-    uncacheable,   // has no bytes: others run their own loader
-    failed,        // raised
+    value,  // store `payload` under `store` and give it to all who wait
+    answer_only,  // give it to all who wait, store nothing
+    uncacheable,  // has no bytes: others run their own loader
+    failed,  // raised
   };
   Kind kind = Kind::value;
   std::string payload;
-  StoreOptions store;                    // tags and captured are the flight's own and ignored here
+  StoreOptions store;  // tags and captured are the flight's own and ignored here
 };
 
 struct EngineStats {
-  std::uint64_t hits = 0;                // from memory
+  std::uint64_t hits = 0;  // from memory
   std::uint64_t redis_hits = 0, misses = 0, stale_hits = 0;
   std::uint64_t loads = 0, load_failures = 0, joined = 0, loads_uncached = 0;
   std::uint64_t stores = 0, stores_refused = 0, invalidations = 0, pending = 0, pending_overflows = 0;
@@ -134,10 +135,13 @@ struct EngineStats {
   std::uint64_t pushes = 0, flushes = 0, redis_timeouts = 0, redis_errors = 0, reconnects = 0;
   std::uint64_t redis_commands = 0, redis_bytes_in = 0, redis_bytes_out = 0, redis_writes = 0;
   std::uint64_t l1_bytes = 0, l1_bytes_max = 0, l1_entries = 0, l1_evicted = 0, l1_expired = 0;
-  struct Latency { std::uint64_t count = 0; double mean_us = 0, p50_us = 0, p99_us = 0, max_us = 0; };
+  struct Latency {
+    std::uint64_t count = 0;
+    double mean_us = 0, p50_us = 0, p99_us = 0, max_us = 0;
+  };
   Latency redis_latency, load_latency;
-  std::string redis_state;               // "none" (memory://), "connecting", "ready", "resting" (breaker), "away", "failed"
-  std::string redis_error;               // last one, empty if ready
+  std::string redis_state;  // "none" (memory://), "connecting", "ready", "resting" (breaker), "away", "failed"
+  std::string redis_error;  // last one, empty if ready
   std::string redis_version;
   bool tracking = false;
 };
@@ -161,16 +165,18 @@ class Engine {
   const EngineSettings& settings() const;
 
   // ---- owner: operations. Each ends by exactly one `finished` event, perhaps before the call returns. Keys are canonical.
-  OperationId connect(Timestamp now);                    // ready, or error (authentication, too_old: the operator's), or away after op_timeout
+  OperationId connect(
+      Timestamp now);  // ready, or error (authentication, too_old: the operator's), or away after op_timeout
   OperationId read(std::string_view key, ReadOptions options, Timestamp now);
   OperationId get_or_load(std::string_view key, LoadOptions options, Timestamp now);
   void finish_load(FlightId flight, LoadResult result, Timestamp now);
   OperationId store(std::string_view key, std::string payload, StoreOptions options, Timestamp now);
   OperationId invalidate(std::span<const std::string> keys, std::span<const std::string> tags, Timestamp now);
   OperationId invalidate_matching(std::string_view pattern, Timestamp now);
-  OperationId clear(Timestamp now);                      // everything of this namespace, by the root stamp
-  OperationId command(std::span<const std::string_view> arguments, Timestamp now);   // raw; error if Redis is away
-  OperationId scan(std::string_view pattern, Timestamp now);  // raw: `reply` is an array of the whole Redis keys that match; bounded
+  OperationId clear(Timestamp now);  // everything of this namespace, by the root stamp
+  OperationId command(std::span<const std::string_view> arguments, Timestamp now);  // raw; error if Redis is away
+  OperationId scan(std::string_view pattern,
+                   Timestamp now);  // raw: `reply` is an array of the whole Redis keys that match; bounded
   // The caller has gone. No `finished` event follows. A flight nobody waits for any more is cancelled unless it may outlive its callers.
   void cancel(OperationId operation, Timestamp now);
   // Ends sessions; operations in flight end as they do when Redis is away. The engine may connect() again.
@@ -183,7 +189,7 @@ class Engine {
   void sent(Connection connection, std::size_t bytes);
   void opened(Connection connection, Timestamp now);
   void closed(Connection connection, const Error& why, Timestamp now);
-  void advance(Timestamp now);                           // due timers
+  void advance(Timestamp now);  // due timers
   std::optional<Timestamp> next_deadline() const;
   // The next thing to do, in order; nullopt: nothing. Ask after every call above.
   std::optional<Event> next_event();

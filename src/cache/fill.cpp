@@ -26,13 +26,13 @@ std::string milliseconds(Duration duration) {
 
 Error too_large(const Core& core, std::string_view key, std::size_t bytes) {
   return {ErrorCode::too_large,
-          "the value of '" + std::string(key.substr(0, 100)) + "' has " + std::to_string(bytes) + " bytes, more than value_bytes_max (" +
-              std::to_string(core.settings.value_bytes_max) + ")",
+          "the value of '" + std::string(key.substr(0, 100)) + "' has " + std::to_string(bytes) +
+              " bytes, more than value_bytes_max (" + std::to_string(core.settings.value_bytes_max) + ")",
           "it was answered and not stored; store less, or raise value_bytes_max"};
 }
 
-Fill::Fill(Core& core, std::string_view key, std::string_view payload, const StoreOptions& options, std::vector<TagStamp> stamps,
-           Coherence coherence, Times times)
+Fill::Fill(Core& core, std::string_view key, std::string_view payload, const StoreOptions& options,
+           std::vector<TagStamp> stamps, Coherence coherence, Times times)
     : options_(options), stamps_(std::move(stamps)), epoch_(core.tags.epoch()) {
   const auto after = [&times](const std::optional<Duration>& life) { return life ? times.now + *life : kNever; };
   EntryFacts facts;
@@ -46,7 +46,8 @@ Fill::Fill(Core& core, std::string_view key, std::string_view payload, const Sto
   facts.load_cost = options.load_cost;
   facts.codec = options.codec;
   std::vector<TagStamp> own;
-  std::copy_if(stamps_.begin(), stamps_.end(), std::back_inserter(own), [](const TagStamp& tag) { return tag.name != kRootTag; });
+  std::copy_if(stamps_.begin(), stamps_.end(), std::back_inserter(own),
+               [](const TagStamp& tag) { return tag.name != kRootTag; });
   if (payload.size() > core.settings.value_bytes_max) {
     refused_ = too_large(core, key, payload.size());
     core.counters.stores_refused.add();
@@ -82,10 +83,11 @@ void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now)
   if (step.kind == ask::written) {
     written_ = value.is_ok();
     if (!written_) {
-      refused_ = value.is_error() ? redis::classify(value.text) : Error{ErrorCode::protocol, "SET was not answered by OK", ""};
+      refused_ =
+          value.is_error() ? redis::classify(value.text) : Error{ErrorCode::protocol, "SET was not answered by OK", ""};
       core.counters.redis_errors.add();
     } else if (!core.remote->tracks()) {
-      entry_->tags_current_at.store(epoch_, std::memory_order_relaxed);   // no push will tell more; its age bounds it
+      entry_->tags_current_at.store(epoch_, std::memory_order_relaxed);  // no push will tell more; its age bounds it
       core.put_in_memory(entry_, now);
     }
   } else if (step.kind == ask::header && written_ && value.is_string()) {

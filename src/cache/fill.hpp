@@ -19,8 +19,8 @@ class Fill {
   };
 
   // The entry as memory and callers see it; requires the tags' stamps. Nothing is sent yet.
-  Fill(Core& core, std::string_view key, std::string_view payload, const StoreOptions& options, std::vector<TagStamp> stamps,
-       Coherence coherence, Times times);
+  Fill(Core& core, std::string_view key, std::string_view payload, const StoreOptions& options,
+       std::vector<TagStamp> stamps, Coherence coherence, Times times);
 
   // Memory alone: on memory://, or while Redis is away.
   void keep(Core& core, Timestamp now);
@@ -39,7 +39,7 @@ class Fill {
   StoreOptions options_;
   std::vector<TagStamp> stamps_;
   EntryRef entry_;
-  std::uint64_t epoch_;        // of tags, when the stamps were handed over
+  std::uint64_t epoch_;  // of tags, when the stamps were handed over
   std::optional<Error> refused_;
   unsigned outstanding_ = 0;
   bool written_ = false;

@@ -10,7 +10,8 @@ namespace tiercel {
 void Flight::start(Core& core, Timestamp now) {
   began_ = now;
   generation_ = core.has_redis() && core.remote->tracks() ? core.remote->generation() : 0;
-  if (!core.has_redis() || !core.may_use_redis(now) || core.pending.covers(key_)) return load(core, core.has_redis(), now);
+  if (!core.has_redis() || !core.may_use_redis(now) || core.pending.covers(key_))
+    return load(core, core.has_redis(), now);
   core.set_deadline(*this, now);
   if (!lookup_.start(core, *this, now)) return load(core, true, now);
   if (lookup_.done()) found(core, now);
@@ -104,7 +105,8 @@ void Flight::finish_load(Core& core, LoadResult result, Timestamp now) {
   Outcome outcome;
   outcome.kind = Outcome::Kind::loaded;
   if (result.kind == LoadResult::Kind::answer_only) {
-    outcome.entry = Fill(core, key_, result.payload, result.store, {}, Fill::Coherence::by_age, {load_started_, now}).entry();
+    outcome.entry =
+        Fill(core, key_, result.payload, result.store, {}, Fill::Coherence::by_age, {load_started_, now}).entry();
   }
   land(core, std::move(outcome));
 }

@@ -16,7 +16,9 @@ namespace tiercel {
 class Flight final : public Task {
  public:
   Flight(std::string key, LoadOptions options)
-      : key_(std::move(key)), options_(std::move(options)), lookup_(key_, options_.tags, options_.skip_value ? Lookup::For::storing : Lookup::For::loading) {}
+      : key_(std::move(key)),
+        options_(std::move(options)),
+        lookup_(key_, options_.tags, options_.skip_value ? Lookup::For::storing : Lookup::For::loading) {}
 
   void start(Core& core, Timestamp now);
   void join(Core& core, OperationId caller);
@@ -47,13 +49,13 @@ class Flight final : public Task {
   LoadOptions options_;
   Lookup lookup_;
   std::optional<Fill> fill_;
-  std::vector<OperationId> callers_;   // in the order they came
-  OperationId loader_of_ = 0;          // whose loader runs
+  std::vector<OperationId> callers_;  // in the order they came
+  OperationId loader_of_ = 0;  // whose loader runs
   std::vector<TagStamp> stamps_;
   Timestamp began_{}, load_started_{};
-  std::uint32_t generation_ = 0;       // of the session when it began
+  std::uint32_t generation_ = 0;  // of the session when it began
   State state_ = State::looking;
-  bool degraded_ = false;              // Redis was not asked or did not answer: nothing is stored there
+  bool degraded_ = false;  // Redis was not asked or did not answer: nothing is stored there
 };
 
 // A caller of get_or_load: its place in a flight.

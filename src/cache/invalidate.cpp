@@ -14,7 +14,9 @@ namespace {
 constexpr std::size_t kUnlinkKeysMax = 512;
 
 Error overloaded() { return {ErrorCode::slow, "too much is waiting for Redis", ""}; }
-Error away() { return {ErrorCode::away, "Redis is away", "the invalidation is kept and sent before Redis is used again"}; }
+Error away() {
+  return {ErrorCode::away, "Redis is away", "the invalidation is kept and sent before Redis is used again"};
+}
 Error overdue_error() { return {ErrorCode::slow, "Redis did not answer within op_timeout", ""}; }
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace tiercel {
 // Keys by UNLINK, tags by a new stamp: one pipeline whatever stands behind a tag.
 class InvalidateTask final : public Task {
  public:
-  InvalidateTask(std::vector<std::string> keys, std::vector<std::string> tags) : keys_(std::move(keys)), tags_(std::move(tags)) {}
+  InvalidateTask(std::vector<std::string> keys, std::vector<std::string> tags)
+      : keys_(std::move(keys)), tags_(std::move(tags)) {}
 
   void start(Core& core, Timestamp now);
   // Sends it without asking whether Redis may be used: the way of pending ones.

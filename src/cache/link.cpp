@@ -27,13 +27,15 @@ void Link::on_reply(redis::ReplyToken token, const resp::Value& value) {
   Task* task = core_.find_task(token.operation);
   if (task == nullptr) return;   // its caller left, or its budget ran out
   if (which_ == Connection::tracked) core_.breaker.answered();
-  task->reply(core_, Step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)}, value, now_);
+  task->reply(core_, Step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)}, value,
+              now_);
 }
 
 void Link::on_lost(redis::ReplyToken token, const Error& why) {
   Task* task = core_.find_task(token.operation);
   if (task == nullptr) return;
-  task->lost(core_, Step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)}, why, now_);
+  task->lost(core_, Step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)}, why,
+             now_);
 }
 
 void Link::on_invalidated(std::string_view redis_key) {
@@ -41,11 +43,15 @@ void Link::on_invalidated(std::string_view redis_key) {
   const auto named = core_.names.parse(redis_key);
   if (!named) return;
   switch (named->kind) {
-    case KeySpace::Kind::value: return core_.key_changed(named->name);
-    case KeySpace::Kind::tag: return core_.tag_changed(named->name);
-    case KeySpace::Kind::root: return core_.tag_changed(kRootTag);
+    case KeySpace::Kind::value:
+      return core_.key_changed(named->name);
+    case KeySpace::Kind::tag:
+      return core_.tag_changed(named->name);
+    case KeySpace::Kind::root:
+      return core_.tag_changed(kRootTag);
     case KeySpace::Kind::refresh:
-    case KeySpace::Kind::any_tag: return;
+    case KeySpace::Kind::any_tag:
+      return;
   }
 }
 
@@ -59,8 +65,10 @@ void Link::on_ready() {
   if (which_ == Connection::tracked) {
     if (announced_ == Announced::away || announced_ == Announced::failed) core_.counters.reconnects.add();
     if (announced_ != Announced::ready) {
-      core_.notice(Event::Level::info, "connected to Redis " + session.server_version() +
-                                           (session.tracks() ? "" : ", which does not let us track keys: memory holds values for `staleness` only"));
+      core_.notice(
+          Event::Level::info,
+          "connected to Redis " + session.server_version() +
+              (session.tracks() ? "" : ", which does not let us track keys: memory holds values for `staleness` only"));
     }
     core_.tags.drop_all();
     core_.breaker.answered();
@@ -72,7 +80,8 @@ void Link::on_ready() {
 }
 
 void Link::on_down(const Error& why) {
-  const bool operators = why.code == ErrorCode::authentication || why.code == ErrorCode::too_old || why.code == ErrorCode::cluster;
+  const bool operators =
+      why.code == ErrorCode::authentication || why.code == ErrorCode::too_old || why.code == ErrorCode::cluster;
   const Announced now_is = operators ? Announced::failed : Announced::away;
   if (which_ == Connection::tracked) {
     core_.tags.drop_all();

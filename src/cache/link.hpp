@@ -17,7 +17,8 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   // Remote
   bool ready() const override { return session.state() == redis::Session::State::ready; }
   bool tracks() const override { return session.tracks(); }
-  bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now, bool tracked) override;
+  bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
+              bool tracked) override;
   Duration server_offset() const override { return session.server_offset(); }
   std::uint32_t generation() const override { return session.generation(); }
   Timestamp watermark() const override { return session.watermark(); }

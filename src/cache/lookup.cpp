@@ -6,7 +6,8 @@
 
 namespace tiercel {
 
-Lookup::Lookup(std::string key, const std::vector<std::string>& tags, For purpose) : key_(std::move(key)), purpose_(purpose) {
+Lookup::Lookup(std::string key, const std::vector<std::string>& tags, For purpose)
+    : key_(std::move(key)), purpose_(purpose) {
   const bool capture = purpose != For::reading;
   tags_.want(kRootTag, capture);
   for (const std::string& tag : tags) tags_.want(tag, capture);
@@ -89,7 +90,7 @@ void Lookup::check_tags(Core& core, Task& task, Timestamp now) {
   for (const TagStamp& tag : stamps_) {
     const std::size_t index = tags_.want(tag.name, false);
     TagFetch::Item& item = tags_.item(index);
-    if (item.asked) continue;   // in the same pipeline, so behind the record
+    if (item.asked) continue;  // in the same pipeline, so behind the record
     const bool agrees = tags_.recall(core, index) && item.known->stamp == tag.stamp;
     if (!agrees) failed_ |= !tags_.ask(core, task, index, now);
   }
@@ -109,7 +110,7 @@ bool Lookup::root_is_current(const Core& core) const {
 bool Lookup::tags_agree() {
   for (const TagStamp& tag : stamps_) {
     const TagFetch::Item& item = tags_.item(tags_.want(tag.name, false));
-    if (!item.known || item.known->stamp != tag.stamp) return false;   // missing is stale
+    if (!item.known || item.known->stamp != tag.stamp) return false;  // missing is stale
   }
   return true;
 }
@@ -129,7 +130,7 @@ void Lookup::settle(Core& core, Task& task, Timestamp now) {
     }
     if (tags_.waiting()) return;
   }
-  if (entry_ && !core.remote->tracks()) {   // without pushes it is good for as long as its as-of allows
+  if (entry_ && !core.remote->tracks()) {  // without pushes it is good for as long as its as-of allows
     entry_->tags_current_at.store(core.tags.epoch(), std::memory_order_relaxed);
     core.put_in_memory(entry_, now);
   }

@@ -13,9 +13,9 @@ namespace tiercel {
 class Lookup {
  public:
   enum class For : std::uint8_t {
-    reading,    // the value alone
-    loading,    // the value, and should it be a miss, the stamps a fill needs: those of `tags` and the root's
-    storing,    // these stamps alone
+    reading,  // the value alone
+    loading,  // the value, and should it be a miss, the stamps a fill needs: those of `tags` and the root's
+    storing,  // these stamps alone
   };
   Lookup(std::string key, const std::vector<std::string>& tags, For purpose);
 
@@ -24,8 +24,8 @@ class Lookup {
   void reply(Core& core, Task& task, Step step, const resp::Value& value, Timestamp now);
 
   bool done() const { return done_; }
-  bool failed() const { return failed_; }             // Redis answered with an error, or took no more questions
-  const EntryRef& entry() const { return entry_; }    // null: a miss
+  bool failed() const { return failed_; }  // Redis answered with an error, or took no more questions
+  const EntryRef& entry() const { return entry_; }  // null: a miss
   std::vector<TagStamp> captured(Core& core) const { return tags_.captured(core); }
 
  private:
@@ -39,7 +39,7 @@ class Lookup {
   std::string key_;
   For purpose_;
   TagFetch tags_;
-  std::vector<TagStamp> stamps_;    // the record's, the root's included
+  std::vector<TagStamp> stamps_;  // the record's, the root's included
   EntryRef entry_;
   Timestamp asked_at_{};
   bool value_known_ = false, made_ = false, done_ = false, failed_ = false;

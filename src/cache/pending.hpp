@@ -52,7 +52,7 @@ class Pending {
 
  private:
   void add(std::set<std::string>& items, std::string_view item) {
-    if (root_) return;   // already covered
+    if (root_) return;  // already covered
     items.emplace(item);
     if (size() > items_max_) overflow();
   }

@@ -31,7 +31,9 @@ void ReadTask::reply(Core& core, Step step, const resp::Value& value, Timestamp 
   if (lookup_.done()) end(core, now);
 }
 
-void ReadTask::lost(Core& core, Step, const Error&, Timestamp) { core.finish(*this, local_miss(core, options_.capture)); }
+void ReadTask::lost(Core& core, Step, const Error&, Timestamp) {
+  core.finish(*this, local_miss(core, options_.capture));
+}
 
 void ReadTask::overdue(Core& core, Timestamp now) {
   core.overran(now);

@@ -23,7 +23,8 @@ class Remote {
   virtual bool ready() const = 0;              // connected, handshake done
   virtual bool tracks() const = 0;             // the server tells us of changes to what we read with `tracked`
   // Queues a command whose reply goes to the task. False: too much is in flight, or not connected; nothing was queued.
-  virtual bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now, bool tracked) = 0;
+  virtual bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
+                      bool tracked) = 0;
   virtual Duration server_offset() const = 0;  // ServerTime minus Timestamp
 
   // Any thread.

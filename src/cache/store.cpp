@@ -55,7 +55,8 @@ void StoreTask::fill(Core& core, std::vector<TagStamp> stamps, Timestamp now) {
 }
 
 void StoreTask::keep_locally(Core& core, Timestamp now) {
-  std::vector<TagStamp> stamps = options_.captured && !core.has_redis() ? std::move(*options_.captured) : core.local_stamps(options_.tags);
+  std::vector<TagStamp> stamps =
+      options_.captured && !core.has_redis() ? std::move(*options_.captured) : core.local_stamps(options_.tags);
   Fill fill(core, key_, payload_, options_, std::move(stamps), Fill::Coherence::by_age, {now, now});
   fill.keep(core, now);
   Outcome outcome;
@@ -63,7 +64,8 @@ void StoreTask::keep_locally(Core& core, Timestamp now) {
   outcome.kind = stored ? Outcome::Kind::stored : Outcome::Kind::not_stored;
   outcome.degraded = core.has_redis();
   outcome.error = fill.refused();
-  if (!stored && !outcome.error) outcome.error = Error{ErrorCode::away, "Redis is away", "kept in this process for a moment only"};
+  if (!stored && !outcome.error)
+    outcome.error = Error{ErrorCode::away, "Redis is away", "kept in this process for a moment only"};
   (stored ? core.counters.stores : core.counters.stores_refused).add();
   core.finish(*this, std::move(outcome));
 }

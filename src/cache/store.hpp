@@ -14,13 +14,16 @@ namespace tiercel {
 class StoreTask final : public Task {
  public:
   StoreTask(std::string key, std::string payload, StoreOptions options)
-      : key_(std::move(key)), payload_(std::move(payload)), options_(std::move(options)), stamps_(key_, options_.tags, Lookup::For::storing) {}
+      : key_(std::move(key)),
+        payload_(std::move(payload)),
+        options_(std::move(options)),
+        stamps_(key_, options_.tags, Lookup::For::storing) {}
 
   void start(Core& core, Timestamp now);
   void reply(Core& core, Step step, const resp::Value& value, Timestamp now) override;
   void lost(Core& core, Step step, const Error& why, Timestamp now) override;
   void overdue(Core& core, Timestamp now) override;
-  bool abandon(Core&, Timestamp) override { return false; }   // what was asked for is done
+  bool abandon(Core&, Timestamp) override { return false; }  // what was asked for is done
 
  private:
   void fill(Core& core, std::vector<TagStamp> stamps, Timestamp now);

@@ -12,7 +12,7 @@ namespace tiercel {
 
 // The root stamp is a tag with an empty name: every record carries it, and clear() changes it.
 inline constexpr std::string_view kRootTag{};
-inline constexpr Duration kTagLifeMin = std::chrono::hours{24};   // and at least twice the longest life filled under it
+inline constexpr Duration kTagLifeMin = std::chrono::hours{24};  // and at least twice the longest life filled under it
 
 std::string tag_redis_key(const KeySpace& names, std::string_view tag);
 
@@ -20,8 +20,8 @@ class TagFetch {
  public:
   struct Item {
     std::string name;
-    std::optional<TagKnown> known;   // nullopt once asked: there is no such tag
-    bool capture = false;            // its stamp is wanted for a fill: made if missing
+    std::optional<TagKnown> known;  // nullopt once asked: there is no such tag
+    bool capture = false;  // its stamp is wanted for a fill: made if missing
     bool asked = false;
   };
 

@@ -23,7 +23,8 @@ inline constexpr std::size_t kKnownTagsMax = 200'000;
 
 struct TagKnown {
   Stamp stamp;
-  ServerTime deadline = kServerNever;   // when Redis will forget the tag; kServerNever: it will not, or there is no Redis
+  ServerTime deadline =
+      kServerNever;  // when Redis will forget the tag; kServerNever: it will not, or there is no Redis
 };
 
 class TagTable {
@@ -49,8 +50,8 @@ class TagTable {
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, TagKnown, Hash, std::equal_to<>> known_;
-  std::deque<std::string> order_;               // oldest first; forgets when there are too many
-  std::atomic<std::uint64_t> epoch_{1};         // entries start at 0: never checked
+  std::deque<std::string> order_;  // oldest first; forgets when there are too many
+  std::atomic<std::uint64_t> epoch_{1};  // entries start at 0: never checked
 };
 
 }  // namespace tiercel

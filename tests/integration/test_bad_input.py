@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from fastapi import Response
+
 from support.scripted import HELLO3, garbage_server, scripted_server
 from support.servers import Server
-
 from tiercel import Cache
 from tiercel._errors import NotCacheable, ServerTooOld
 
@@ -161,7 +161,9 @@ async def test_client_before_connect_is_refused(redis_server: Server) -> None:
 # ---- what stands in Redis already
 
 
-async def test_a_key_of_another_program_under_our_name_is_a_miss_and_counted(on_redis: Cache, redis_server: Server) -> None:
+async def test_a_key_of_another_program_under_our_name_is_a_miss_and_counted(
+    on_redis: Cache, redis_server: Server
+) -> None:
     redis_server.cli("SET", "tiercel:v:text", '{"json": true}')
     redis_server.cli("RPUSH", "tiercel:v:list", "a", "b")
     for key in ("text", "list"):
@@ -226,7 +228,7 @@ async def test_a_server_that_speaks_garbage_costs_the_budget_and_nothing_else(ga
 async def test_a_server_of_resp2_alone_is_too_old_and_says_so() -> None:
     async with scripted_server(lambda command: b"-ERR unknown command 'HELLO'\r\n") as port:
         cache = Cache(f"redis://127.0.0.1:{port}")
-        with pytest.raises(ServerTooOld, match="6.2"):
+        with pytest.raises(ServerTooOld, match="6.2"):  # noqa: RUF043
             await cache.connect()
         assert await cache.get_or_load("key", lambda: "loaded") == "loaded"
         await cache.disconnect()
@@ -262,7 +264,9 @@ async def coroutine_maker() -> int:
 
 
 @pytest.mark.parametrize(
-    "make", [coroutine_maker, lambda: (n for n in range(3)), lambda: Response("body")], ids=["coroutine", "generator", "Response"]
+    "make",
+    [coroutine_maker, lambda: (n for n in range(3)), lambda: Response("body")],
+    ids=["coroutine", "generator", "Response"],
 )
 async def test_a_result_that_cannot_be_stored_is_refused_by_name(cache: Cache, make: Callable[[], Any]) -> None:
     made = make()

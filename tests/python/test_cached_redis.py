@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import redis
 from pydantic import BaseModel
 
-import redis
 from support.servers import Server
 from tiercel import Cache
 

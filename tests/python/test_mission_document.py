@@ -18,11 +18,11 @@ import httpx
 import pytest
 from bson import ObjectId
 from fastapi import Response
+
+import tiercel
 from python.mission import snippets
 from python.mission.snippets import DEFINITIONS, DOCUMENT, MENDS, ORDER, USES, mended, restored, tokens
 from python.mission.world import NEW, User, UserUpdate, World, empty_database
-
-import tiercel
 from tiercel.fastapi import ResponseCacheMiddleware
 
 # ---- the words

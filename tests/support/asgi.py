@@ -89,7 +89,11 @@ async def ask(
 
 
 def responding(
-    body: bytes | Callable[[], bytes] = b"hello", *, status: int = 200, headers: Headers = (), calls: list[Any] | None = None
+    body: bytes | Callable[[], bytes] = b"hello",
+    *,
+    status: int = 200,
+    headers: Headers = (),
+    calls: list[Any] | None = None,
 ) -> App:
     """A bare ASGI application; `calls` gets each scope it was asked with."""
 

@@ -44,7 +44,7 @@ class EngineRig {
     for (int rounds = 0; rounds < 100; ++rounds) {
       if (!step()) return;
     }
-    std::abort();   // the engine and the model talk without end
+    std::abort();  // the engine and the model talk without end
   }
   bool step() {
     take_events();
@@ -131,7 +131,8 @@ class EngineRig {
     take_events();
     return id;
   }
-  OperationId store(std::string_view key, std::string value, std::vector<std::string> tags = {}, std::optional<Duration> life = 60s) {
+  OperationId store(std::string_view key, std::string value, std::vector<std::string> tags = {},
+                    std::optional<Duration> life = 60s) {
     StoreOptions options;
     options.tags = std::move(tags);
     options.usable_for = life;
@@ -170,15 +171,25 @@ class EngineRig {
   void take_events() {
     while (auto event = engine->next_event()) {
       switch (event->kind) {
-        case Event::Kind::open: open(event->connection); break;
+        case Event::Kind::open:
+          open(event->connection);
+          break;
         case Event::Kind::close:
           if (clients_[event->connection] != nullptr) redis_->disconnect(*clients_[event->connection]);
           clients_[event->connection] = nullptr;
           break;
-        case Event::Kind::finished: finished[event->operation] = event->outcome; break;
-        case Event::Kind::start_load: loads.emplace_back(event->flight, event->operation); break;
-        case Event::Kind::cancel_load: cancelled.push_back(event->flight); break;
-        case Event::Kind::notice: notices.push_back(event->text); break;
+        case Event::Kind::finished:
+          finished[event->operation] = event->outcome;
+          break;
+        case Event::Kind::start_load:
+          loads.emplace_back(event->flight, event->operation);
+          break;
+        case Event::Kind::cancel_load:
+          cancelled.push_back(event->flight);
+          break;
+        case Event::Kind::notice:
+          notices.push_back(event->text);
+          break;
       }
     }
   }

@@ -25,7 +25,7 @@ class ModelRedis {
     std::string in, out;
     bool tracking = false, caching_next = false, closed = false;
     std::set<std::string> tracked;
-    std::vector<std::string> scan_rest;   // the second page
+    std::vector<std::string> scan_rest;  // the second page
   };
 
   explicit ModelRedis(std::int64_t wall_us = 1'800'000'000'000'000) : wall_us_(wall_us) {}
@@ -52,12 +52,12 @@ class ModelRedis {
   }
 
   // ---- what a test asks for
-  std::function<void(const std::vector<std::string>&)> after;   // called behind every command: somebody else's turn
-  std::string refuse_writes;               // an error reply to every SET, e.g. "OOM command not allowed"
-  std::string refuse_all;                  // an error reply to everything but the handshake
+  std::function<void(const std::vector<std::string>&)> after;  // called behind every command: somebody else's turn
+  std::string refuse_writes;  // an error reply to every SET, e.g. "OOM command not allowed"
+  std::string refuse_all;  // an error reply to everything but the handshake
   bool refuse_tracking = false;
-  std::string password;                    // required by HELLO ... AUTH
-  std::vector<std::vector<std::string>> log;   // every command, in order
+  std::string password;  // required by HELLO ... AUTH
+  std::vector<std::vector<std::string>> log;  // every command, in order
 
   std::optional<std::string> get(const std::string& key) {
     expire(key);
@@ -81,14 +81,15 @@ class ModelRedis {
     }
   }
   std::size_t count(std::string_view command) const {
-    return static_cast<std::size_t>(std::count_if(log.begin(), log.end(), [command](const auto& run) { return run.front() == command; }));
+    return static_cast<std::size_t>(
+        std::count_if(log.begin(), log.end(), [command](const auto& run) { return run.front() == command; }));
   }
   std::size_t keys() const { return data_.size(); }
 
  private:
   struct Held {
     std::string bytes;
-    std::int64_t deadline_us = 0;   // wall; 0: none
+    std::int64_t deadline_us = 0;  // wall; 0: none
   };
 
   static std::optional<std::vector<std::string>> take(std::string& in) {
@@ -96,7 +97,7 @@ class ModelRedis {
     const auto number = [&](char mark) -> std::optional<std::size_t> {
       const std::size_t end = in.find("\r\n", at);
       if (end == std::string::npos) return std::nullopt;
-      if (in[at] != mark) std::abort();   // the engine wrote something that is not a command
+      if (in[at] != mark) std::abort();  // the engine wrote something that is not a command
       const std::size_t value = std::stoul(in.substr(at + 1, end - at - 1));
       at = end + 2;
       return value;
@@ -169,10 +170,13 @@ class ModelRedis {
     if (name == "HELLO") {
       const auto auth = std::find(command.begin(), command.end(), "AUTH");
       if (!password.empty() && (auth == command.end() || *(auth + 2) != password)) {
-        error(client, auth == command.end() ? "NOAUTH HELLO must be called with the client already authenticated" : "WRONGPASS invalid username-password pair or user is disabled.");
+        error(client, auth == command.end() ? "NOAUTH HELLO must be called with the client already authenticated"
+                                            : "WRONGPASS invalid username-password pair or user is disabled.");
         return true;
       }
-      client.out += "%4\r\n$5\r\nproto\r\n:3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$2\r\nid\r\n:" + std::to_string(client.id) + "\r\n";
+      client.out +=
+          "%4\r\n$5\r\nproto\r\n:3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$2\r\nid\r\n:" +
+          std::to_string(client.id) + "\r\n";
     } else if (name == "TIME") {
       client.out += "*2\r\n";
       bulk(client, std::to_string(wall() / 1'000'000));

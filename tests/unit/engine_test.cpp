@@ -227,7 +227,7 @@ TEST(ReadPath, ATagInvalidatedElsewhereMakesEntriesMissInMemoryAndInRedis) {
   EXPECT_EQ(first.redis().log.size(), before + 1);   // one command, whatever stands behind the tag
   second.settle();
   EXPECT_EQ(second.found("user:1"), "<none>");
-  EXPECT_EQ(second.run(second.read("user:1")).kind, Kind::miss);   // the record is still in Redis, under an old stamp
+  EXPECT_EQ(second.run(second.read("user:1")).kind, Kind::miss);  // the record is still in Redis, under an old stamp
   EXPECT_TRUE(first.redis().get("tiercel:v:user:1"));
 }
 
@@ -235,7 +235,7 @@ TEST(ReadPath, AMissingTagIsStale) {
   EngineRig rig;
   rig.connect();
   rig.cache("user:1", "Ada", {"users"});
-  rig.redis().remove("tiercel:t:users");   // evicted
+  rig.redis().remove("tiercel:t:users");  // evicted
   rig.settle();
   EXPECT_EQ(rig.found("user:1"), "<none>");
   EXPECT_EQ(rig.run(rig.read("user:1")).kind, Kind::miss);
@@ -308,7 +308,7 @@ TEST(Store, OwnWriteLeavesMemoryAtSubmitAndComesBackWithItsHeader) {
   rig.connect();
   rig.cache("k", "old");
   const OperationId id = rig.store("k", "new");
-  EXPECT_EQ(rig.found("k"), "<none>");   // submitted, not acknowledged
+  EXPECT_EQ(rig.found("k"), "<none>");  // submitted, not acknowledged
   EXPECT_EQ(rig.run(id).kind, Kind::stored);
   EXPECT_EQ(rig.found("k"), "new");
 }
@@ -369,11 +369,10 @@ TEST(Store, ATagLivesAtLeastTwiceAsLongAsWhatIsFilledUnderIt) {
   const auto record = rig.redis().get("tiercel:v:k");
   const Result<Record> stored = decode_record(*record);
   ASSERT_TRUE(stored.ok());
-  EXPECT_GE(tag->deadline - ServerTime{Duration{1'800'000'000'000'000 + rig.now.time_since_epoch().count()}}, std::chrono::hours{24 * 60});
+  EXPECT_GE(tag->deadline - ServerTime{Duration{1'800'000'000'000'000 + rig.now.time_since_epoch().count()}},
+            std::chrono::hours{24 * 60});
   for (const TagStamp& own : stored->tags) {
-    if (own.name == "t") {
-      EXPECT_EQ(own.stamp, tag->stamp);
-    }
+    if (own.name == "t") { EXPECT_EQ(own.stamp, tag->stamp); }
   }
   EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::hit);
 }
@@ -399,7 +398,7 @@ TEST(RedisAway, MemoryIsNotTrustedBeyondItsAgeWhileTheConnectionIsDown) {
   rig.connect();
   rig.cache("k", "value");
   rig.pass(10s);
-  ASSERT_EQ(rig.found("k"), "value");   // the heartbeat keeps it trusted
+  ASSERT_EQ(rig.found("k"), "value");  // the heartbeat keeps it trusted
   rig.refuse_connections = true;
   rig.cut();
   EXPECT_EQ(rig.found("k"), "<none>");
@@ -441,7 +440,7 @@ TEST(RedisAway, InvalidationsAreKeptAndSentBeforeRedisIsUsedAgain) {
   EXPECT_EQ(rig.run(rig.engine->invalidate_matching("page:*", rig.now)).kind, Kind::pending);
   EXPECT_EQ(rig.engine->stats().pending, 3u);
   rig.refuse_connections = false;
-  rig.pass(6s);   // the longest back-off
+  rig.pass(6s);  // the longest back-off
   EXPECT_EQ(rig.engine->stats().redis_state, "ready");
   EXPECT_EQ(rig.engine->stats().pending, 0u);
   EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
@@ -503,7 +502,7 @@ TEST(RedisSlow, AReadPastItsBudgetIsAMissAndTheOrderIsKept) {
   EXPECT_TRUE(rig.outcome(slow)->degraded);
   const OperationId next = rig.read("b");
   rig.hung = false;
-  EXPECT_EQ(rig.value(rig.run(next)), "2");   // not the late reply to "a"
+  EXPECT_EQ(rig.value(rig.run(next)), "2");  // not the late reply to "a"
 }
 
 TEST(RedisSlow, AfterThreeOverrunsItIsLeftAloneThenTriedAgain) {
@@ -518,12 +517,12 @@ TEST(RedisSlow, AfterThreeOverrunsItIsLeftAloneThenTriedAgain) {
     rig.pass(100ms);
     EXPECT_TRUE(rig.outcome(id));
   }
-  EXPECT_TRUE(rig.outcome(rig.read("k")));   // answered at once: Redis was not asked
+  EXPECT_TRUE(rig.outcome(rig.read("k")));  // answered at once: Redis was not asked
   EXPECT_EQ(rig.engine->stats().redis_state, "resting");
   EXPECT_EQ(rig.run(rig.invalidate({"k"})).kind, Kind::pending);
   rig.hung = false;
   rig.pass(1s);
-  EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);   // invalidated before Redis was trusted again
+  EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);  // invalidated before Redis was trusted again
   EXPECT_EQ(rig.engine->stats().redis_state, "ready");
 }
 
@@ -556,7 +555,7 @@ TEST(RedisRefuses, NothingUnderATagIsServedWhileItsInvalidationIsRefused) {
   EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
   EXPECT_EQ(rig.found("k"), "<none>");
   rig.redis().refuse_writes.clear();
-  rig.pass(2s);   // the replay is tried again by itself
+  rig.pass(2s);  // the replay is tried again by itself
   EXPECT_EQ(rig.engine->stats().pending, 0u);
   EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
 }
@@ -632,7 +631,7 @@ TEST(Breaker, OpensAfterOverrunsInARowAndTriesOnce) {
   EXPECT_TRUE(breaker.overran(t));
   EXPECT_FALSE(breaker.allows(t + 999ms));
   EXPECT_TRUE(breaker.allows(t + 1s));
-  EXPECT_FALSE(breaker.allows(t + 1s));   // one tries
+  EXPECT_FALSE(breaker.allows(t + 1s));  // one tries
   EXPECT_FALSE(breaker.overran(t + 1s));  // it did not open again: it never closed
   EXPECT_FALSE(breaker.allows(t + 1500ms));
   EXPECT_TRUE(breaker.allows(t + 2s));

@@ -17,7 +17,6 @@ import httpx
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from python.mission.world import NEW, UserUpdate, World, empty_database
-
 from tiercel import cache, cached
 from tiercel.fastapi import ResponseCacheMiddleware
 
