@@ -98,7 +98,8 @@ TEST(Entry, IsLetGoOfWithItsLastReference) {
   EntryRef second = first;
   first = EntryRef();
   EXPECT_EQ(second->payload(), std::string(1000, 'x'));
-  second = second;  // NOLINT: to itself
+  const EntryRef& same = second;
+  second = same;  // to itself
   EXPECT_EQ(second->key(), "k");
 }
 

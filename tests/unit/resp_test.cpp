@@ -335,7 +335,7 @@ TEST(RespOversized, ALongBulkIsReadPastAndGivesItsLength) {
   Limits limits;
   limits.bulk_bytes_max = 10;
   const std::string stream = bulk("0123456789") + bulk("0123456789x") + bulk(std::string(100'000, '\n')) + "+next\r\n";
-  for (const std::size_t piece : {1, 2, 3, 17, 1000, 1'000'000}) {
+  for (const std::size_t piece : {1u, 2u, 3u, 17u, 1000u, 1'000'000u}) {
     EXPECT_EQ(read_in_pieces(stream, piece, limits), "$0123456789\noversized:11\noversized:100000\n+next\nmore")
         << piece;
   }
@@ -370,7 +370,7 @@ TEST(RespOversized, ItsBytesAreNotKept) {
 TEST(RespOversized, ItsEndIsStillChecked) {
   Limits limits;
   limits.bulk_bytes_max = 2;
-  for (const std::size_t piece : {1, 2, 100}) {
+  for (const std::size_t piece : {1u, 2u, 100u}) {
     EXPECT_TRUE(read_in_pieces("$3\r\nabcd\r\n", piece, limits).starts_with("error")) << piece;
     EXPECT_TRUE(read_in_pieces("$3\r\nabc\rx", piece, limits).starts_with("error")) << piece;
   }
@@ -391,7 +391,7 @@ TEST(RespOversized, ATooLongReplyOfShortBulksHasAnEndWhereverItIsCut) {
   limits.bulk_bytes_max = 500;
   limits.message_bytes_max = 1000;
   const std::string stream = "*100\r\n" + repeated(bulk(std::string(400, 'x')), 100);
-  for (const std::size_t piece : {1, 7, 300, 5000, 1'000'000}) {
+  for (const std::size_t piece : {1u, 7u, 300u, 5000u, 1'000'000u}) {
     EXPECT_EQ(read_in_pieces(stream, piece, limits), "error: the server sent a reply without end") << piece;
   }
 }
@@ -440,7 +440,7 @@ TEST(RespLimits, LinesAreBounded) {
   Limits limits;
   limits.line_bytes_max = 5;
   EXPECT_EQ(read_whole("+12345\r\n", limits), "+12345\nmore");
-  for (const std::size_t piece : {1, 3, 100}) {
+  for (const std::size_t piece : {1u, 3u, 100u}) {
     EXPECT_TRUE(read_in_pieces("+123456\r\n", piece, limits).starts_with("error"));
     EXPECT_TRUE(read_in_pieces("-1234567890", piece, limits).starts_with("error")) << "also without its end";
   }

@@ -440,7 +440,7 @@ TEST(SessionPipeline, MovedMakesOlderEntriesUnverifiedBeforeItIsTold) {
 TEST(SessionPipeline, AnOversizedReplyKeepsTheOrder) {
   SessionOptions options;
   options.value_bytes_max = 100;
-  for (const std::size_t piece : {1, 7, 100'000}) {
+  for (const std::size_t piece : {1u, 7u, 100'000u}) {
     SessionRig rig(options);
     rig.open();
     rig.feed(hello_reply() + "+OK\r\n" + kNoPermission + kTime + "+PONG\r\n");
