@@ -15,7 +15,7 @@ build:  ## the package with its extras fastapi, test and bench in .venv
 	@scripts/system_packages build
 	@scripts/python_env fastapi test bench
 
-lint:  ## formats and static analysis (TIDY=1: clang-tidy too)
+lint:  ## formats and static analysis (TIDY=1: clang-tidy too, minutes; make check does it)
 	@TIDY=$(TIDY) scripts/lint
 
 format:  ## rewrite what lint would complain of

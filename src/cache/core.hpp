@@ -69,6 +69,7 @@ class Core {
   template <class F>
   void each_task(F&& visit) {
     std::vector<TaskId> ids;
+    ids.reserve(tasks_.size());
     for (const auto& [id, task] : tasks_) ids.push_back(id);
     for (const TaskId id : ids) {
       if (Task* task = find_task(id)) visit(*task);

@@ -9,7 +9,7 @@ namespace tiercel {
 class ReadTask final : public Task {
  public:
   ReadTask(std::string key, ReadOptions options)
-      : lookup_(key, options.capture, options.capture.empty() ? Lookup::For::reading : Lookup::For::loading),
+      : lookup_(std::move(key), options.capture, options.capture.empty() ? Lookup::For::reading : Lookup::For::loading),
         options_(std::move(options)) {}
 
   void start(Core& core, Timestamp now);

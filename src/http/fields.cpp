@@ -168,8 +168,8 @@ struct Civil {
 
   std::optional<std::int64_t> seconds() const {
     if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-    return days_from_civil(year, static_cast<unsigned>(month), static_cast<unsigned>(day)) * 86400 + hour * 3600 +
-           minute * 60 + second;
+    return days_from_civil(year, static_cast<unsigned>(month), static_cast<unsigned>(day)) * 86400 +
+           std::int64_t{hour * 3600 + minute * 60 + second};
   }
 };
 

@@ -49,7 +49,7 @@ class Deadlines {
   Tick at_ = 0;  // everything before was handed out
   std::size_t held_ = 0;
   std::array<std::uint64_t, kWheels> occupied_{};  // bit s: slot s of the wheel is not empty
-  std::array<NodeId, kWheels * kSlots> slots_;
+  std::array<NodeId, std::size_t{kWheels} * kSlots> slots_;
 };
 
 }  // namespace tiercel

@@ -19,7 +19,7 @@ std::uint32_t mix(std::uint32_t hash) {   // independent enough of the bits that
 Sketch::Place Sketch::place(std::uint32_t hash, std::uint32_t mixed, unsigned row) const {
   const std::size_t block = (hash & (words_.size() / kBlock - 1)) * kBlock;
   const std::uint32_t bits = mixed >> (row * 8);
-  return {block + row * 2 + (bits & 1), (bits >> 1 & 15) * 4};
+  return {block + std::size_t{row} * 2 + (bits & 1), (bits >> 1 & 15) * 4};
 }
 
 unsigned Sketch::frequency(std::uint32_t hash) const {

@@ -267,8 +267,8 @@ Parser::Step Parser::read_real(Value& out) {
   const bool digits = !unsigned_part.empty() && (is_digit(unsigned_part[0]) || unsigned_part[0] == '.');
   if (!digits && unsigned_part != "inf" && unsigned_part != "nan") return fail("a double that is none");
   if (line.starts_with('+')) line.remove_prefix(1);
-  const char* const end = line.data() + line.size();
-  const auto read = std::from_chars(line.data(), end, out.real);
+  const char* const end = line.end();
+  const auto read = std::from_chars(line.begin(), end, out.real);
   if (read.ec != std::errc{} || read.ptr != end) return fail("a double that is none");
   out.type = Value::Type::real;
   return Step::leaf;

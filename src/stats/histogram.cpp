@@ -21,7 +21,7 @@ unsigned Histogram::bucket_of(std::uint64_t us) {
 std::uint64_t Histogram::end_of(unsigned bucket) {
   if (bucket < 2 * kHalf) return bucket;
   const unsigned width = bucket / kHalf - 1;
-  return ((std::uint64_t{bucket} - width * kHalf + 1) << width) - 1;
+  return ((std::uint64_t{bucket} - std::uint64_t{width} * kHalf + 1) << width) - 1;
 }
 
 void Histogram::record(Duration took) {
