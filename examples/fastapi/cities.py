@@ -71,6 +71,6 @@ async def delete_city(city_id: int) -> bool:
 
 async def _changed(row: City) -> CityOut:
     """After the commit: drop the city and whatever was computed from it. The next reader asks the database."""
+    await cache.delete_pattern("cities_list:*")  # first: what the country's figures are computed from
     await cache.invalidate(tags=[f"city:{row.id}", f"country:{row.country}"])
-    await cache.delete_pattern("cities_list:*")
     return CityOut.model_validate(row)

@@ -69,7 +69,8 @@ class HttpRules {
         rules_(credential_headers, identity_cookies.value_or(std::vector<std::string>{}), all_cookies_),
         head_(head),
         messages_(mark) {
-    const char* names[] = {"method", "headers", "scheme", "root_path", "raw_path", "query_string", "path"};
+    const char* names[] = {"method",   "headers",      "scheme", "root_path",
+                           "raw_path", "query_string", "path",   "tiercel.http"};
     for (std::size_t i = 0; i < std::size(names); ++i) words_[i] = nb::steal(PyUnicode_InternFromString(names[i]));
   }
 
@@ -113,11 +114,28 @@ class HttpRules {
     if (request.method == http::Method::head && !head_ && request.looks()) request.facts.bypass = http::Bypass::method;
     if (!reader.text(words_[6], path)) request.facts.bypass = http::Bypass::path;
     request.path = path;
+    place(reader, request);
     if (request.looks()) name(reader, request);
+  }
+
+  void place(const ScopeReader& reader, HttpRequest& request) {
+    std::string_view root_path;
+    reader.text(words_[3], root_path);
+    request.place = http::below_root(request.path, root_path);
+    const std::string_view raw = reader.bytes(words_[4]);
+    if (raw.find('%') != std::string_view::npos) request.raw_place = http::below_root(raw, root_path);
+  }
+
+  // How many caches are further out: each has left its note.
+  unsigned level(const ScopeReader& reader) const {
+    const nb::handle note = reader.object(words_[7]);
+    return note.is_valid() ? nb::cast<unsigned>(note.attr("depth")) : 0;
   }
 
   void name(const ScopeReader& reader, HttpRequest& request) {
     http::Target target;
+    target.path = request.path;
+    target.level = level(reader);
     target.host = request.facts.host;
     target.scheme = "http";
     bool text = true;
@@ -171,7 +189,7 @@ class HttpRules {
   http::RequestRules rules_;
   bool head_;
   HttpMessages messages_;
-  nb::object words_[7];
+  nb::object words_[8];
 };
 
 HttpDecision decide(const HttpRequest& request, int status, nb::handle headers, bool given,
@@ -245,8 +263,9 @@ void bind_request(nb::module_& m) {
       .def_prop_ro("key", [](const HttpRequest& r) { return bytes_of(r.key); })
       .def_ro("path", &HttpRequest::path)
       .def_ro("would_hit", &HttpRequest::would_hit)
-      .def_prop_ro("tags", [](const HttpRequest& r) { return tag_list(http::stored_tags(r.path)); })
-      .def_prop_ro("unsafe_tags", [](const HttpRequest& r) { return tag_list(http::unsafe_tags(r.path)); });
+      .def_prop_ro("tags", [](const HttpRequest& r) { return tag_list(http::stored_tags(r.place)); })
+      .def_prop_ro("unsafe_tags",
+                   [](const HttpRequest& r) { return tag_list(http::unsafe_tags(r.place, r.raw_place)); });
 }
 
 void bind_decision(nb::module_& m) {

@@ -15,6 +15,26 @@ void note_seconds(std::optional<std::int64_t>& seconds, std::string_view argumen
   if (!seconds) seconds = parse_delta_seconds(argument).value_or(0);
 }
 
+// `must-revalidate; private`, `public no-store`, `=private`: whoever wrote it meant to restrict. A word restricts wherever it stands in an
+// element, but for the argument of another directive.
+void note_restrictions(CacheControl& control, std::string_view element) {
+  std::size_t start = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i <= element.size(); ++i) {
+    if (i < element.size() && is_token_char(element[i])) continue;
+    const std::string_view word = element.substr(start, i - start);
+    const bool argument =
+        start > 1 && (element[start - 1] == '=' || (element[start - 1] == '"' && element[start - 2] == '='));
+    if (!word.empty() && !argument && !(quoted && start > 1)) {
+      control.no_store |= equal_ignoring_case(word, "no-store");
+      control.is_private |= equal_ignoring_case(word, "private");
+      control.no_cache |= equal_ignoring_case(word, "no-cache");
+    }
+    if (i < element.size() && element[i] == '"') quoted = !quoted;
+    start = i + 1;
+  }
+}
+
 void note_directive(CacheControl& control, std::string_view element) {
   // The name is the leading token, whatever follows: `private ;x` and `no-store foo` still restrict.
   std::size_t end = 0;
@@ -22,11 +42,10 @@ void note_directive(CacheControl& control, std::string_view element) {
   const std::string_view name = element.substr(0, end);
   const std::string_view rest = element.substr(end);
   control.present = true;
+  note_restrictions(control, element);
   const auto is = [name](std::string_view known) { return equal_ignoring_case(name, known); };
-  if (is("no-store")) control.no_store = true;
-  else if (is("no-cache")) control.no_cache = true;  // also no-cache="field": RFC 9111 5.2.2.4 allows to widen it
-  else if (is("private")) control.is_private = true;  // also private="field", private=
-  else if (is("must-revalidate")) control.must_revalidate = true;
+  // no-store, no-cache and private are noted by now, with or without an argument: RFC 9111 5.2.2.4 and 5.2.2.7 allow to widen them.
+  if (is("must-revalidate")) control.must_revalidate = true;
   else if (is("proxy-revalidate")) control.proxy_revalidate = true;
   else if (is("only-if-cached")) control.only_if_cached = true;
   else if (is("public") && rest.empty()) control.is_public = true;  // the one directive that permits is read strictly

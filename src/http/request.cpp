@@ -78,13 +78,24 @@ const RequestRules::Known* RequestRules::find(std::string_view name) const {
   return nullptr;
 }
 
+// What Python's str.strip() takes off a header read as Latin-1: so applications read the names of cookies.
+std::string_view stripped(std::string_view text) {
+  const auto is_space = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte >= 0x09 && byte <= 0x0d) || (byte >= 0x1c && byte <= 0x20) || byte == 0x85 || byte == 0xa0;
+  };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 // RFC 6265 4.2.1. Quotes do not part cookies; a name is compared exactly, and what cannot be read as a pair is no identity.
 bool RequestRules::holds_identity(std::string_view cookies) const {
   std::size_t start = 0;
   while (start < cookies.size()) {
     const std::size_t end = std::min(cookies.find(';', start), cookies.size());
-    const std::string_view pair = trimmed(cookies.substr(start, end - start));
-    const std::string_view name = trimmed(pair.substr(0, pair.find('=')));
+    const std::string_view pair = stripped(cookies.substr(start, end - start));
+    const std::string_view name = stripped(pair.substr(0, pair.find('=')));
     if (std::find(identity_cookies_.begin(), identity_cookies_.end(), name) != identity_cookies_.end()) return true;
     start = end + 1;
   }

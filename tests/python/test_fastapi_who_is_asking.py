@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import fastapi
 import pytest
-from fastapi import APIRouter, Cookie, Depends, FastAPI, Header, HTTPException, Query, Request, Security
+from fastapi import APIRouter, Body, Cookie, Depends, FastAPI, Header, HTTPException, Query, Request, Security
 from fastapi.routing import APIRoute
 from fastapi.security import (
     APIKeyCookie,
@@ -422,6 +422,59 @@ def answered_by_a_middleware(app: FastAPI) -> None:
 
 
 @shape(key_header)
+def route_class_with_an_app_around_it(app: FastAPI) -> None:
+    class Wrapping(APIRoute):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.app = self.greet
+
+        async def greet(self, scope: Any, receive: Any, send: Any) -> None:
+            await PlainTextResponse(dict(scope["headers"])[b"x-shop-key"])(scope, receive, send)
+
+    router = APIRouter(route_class=Wrapping)
+    router.add_api_route("/me", lambda: "")
+    app.router.routes.extend(router.routes)
+
+
+@shape(key_header)
+def static_files_that_look_at_the_request(app: FastAPI) -> None:
+    class Guarded(StaticFiles):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await PlainTextResponse(dict(scope["headers"])[b"x-shop-key"])(scope, receive, send)
+
+    app.mount("/me", Guarded(directory="."))
+
+
+class Rewriting:
+    """/me is each caller's own place."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/me":
+            scope["path"] = "/users/" + dict(scope["headers"])[b"x-shop-key"].decode()
+        await self.app(scope, receive, send)
+
+
+@shape(key_header)
+def path_rewritten_from_a_header(app: FastAPI) -> None:
+    app.add_middleware(Rewriting)
+    app.add_api_route("/users/{user}", lambda user: user)
+
+
+@shape(key_header)
+def exception_handler(app: FastAPI) -> None:
+    @app.exception_handler(LookupError)
+    async def handler(request: Request, error: Exception) -> PlainTextResponse:
+        return PlainTextResponse(request.headers["x-shop-key"])
+
+    @app.get("/me")
+    async def me() -> None:
+        raise LookupError
+
+
+@shape(key_header)
 def authentication_middleware(app: FastAPI) -> None:
     class Backend:
         async def authenticate(self, connection: HTTPConnection) -> Any:
@@ -432,6 +485,9 @@ def authentication_middleware(app: FastAPI) -> None:
     @app.get("/me")
     async def me(request: Request) -> str:
         return request.user.username
+
+
+MOUNTED = ("mounted_sub_application", "mounted_asgi_application", "static_files_that_look_at_the_request")
 
 
 def paths(user: str, caller: Callable[[str], dict[str, Any]], path: str) -> tuple[str, dict[str, Any]]:
@@ -446,7 +502,7 @@ async def test_no_shape_of_authentication_leaks(name: str, credential_headers: t
     app = FastAPI()
     build(app)
     app.add_middleware(ResponseCacheMiddleware, cache=Cache("memory://"), credential_headers=credential_headers)
-    path = "/me/" if name in ("mounted_sub_application", "mounted_asgi_application") else "/me"
+    path = "/me/" if name in MOUNTED else "/me"
     for user, other in (("alice", "bob"), ("bob", "alice"), ("alice", "bob")):
         url, options = paths(user, caller, path)
         answer = await ask(app, url, **options)
@@ -462,7 +518,7 @@ async def test_a_policy_alone_lifts_nothing(name: str) -> None:
     app.router.dependencies.append(CachePolicy(expire=60))
     build(app)
     app.add_middleware(ResponseCacheMiddleware, cache=Cache("memory://"), cache_ttl=None, credential_headers=())
-    path = "/me/" if name in ("mounted_sub_application", "mounted_asgi_application") else "/me"
+    path = "/me/" if name in MOUNTED else "/me"
     for user in ("alice", "bob"):
         url, options = paths(user, caller, path)
         answer = await ask(app, url, **options)
@@ -544,6 +600,67 @@ async def test_a_route_whose_application_is_hidden_counts_as_one_that_asks() -> 
         assert (answer.x_cache, answer.body) == ("BYPASS", f'"{user}"'.encode())
 
 
+api = FastAPI()
+
+
+@api.get("/me")
+async def _me(x_shop_key: Annotated[str, Header()]) -> str:
+    return x_shop_key
+
+
+async def site(scope: Any, receive: Any, send: Any) -> None:
+    await api({**scope}, receive, send)
+
+
+class Dispatcher:
+    def __init__(self, apps: dict[str, Any]) -> None:
+        self.apps = apps
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.apps["/"]({**scope}, receive, send)
+
+
+@pytest.mark.parametrize("bare", [site, Dispatcher({"/": api})], ids=["by a global", "in a dict"])
+async def test_an_application_behind_a_bare_one_is_found(bare: Any) -> None:
+    wrapped = ResponseCacheMiddleware(bare, cache=Cache("memory://"))
+    for user in ("alice", "bob"):
+        answer = await ask(wrapped, "/me", headers=[("x-shop-key", user)])
+        assert (answer.x_cache, answer.body) == ("BYPASS", f'"{user}"'.encode())
+
+
+async def test_a_path_rewritten_before_the_cache_is_part_of_the_key() -> None:
+    app = FastAPI()
+    app.add_api_route("/users/{user}", lambda user: user)
+    cached = Rewriting(ResponseCacheMiddleware(app, cache=Cache("memory://")))
+    asked = [("alice", "MISS"), ("bob", "MISS"), ("alice", "HIT"), ("bob", "HIT")]
+    for user, word in asked:
+        answer = await ask(cached, "/me", headers=[("x-shop-key", user)])
+        assert (answer.x_cache, answer.body) == (word, f'"{user}"'.encode())
+
+
+async def test_a_cache_within_a_cache_keeps_what_passes_at_its_own_place() -> None:
+    app = FastAPI()
+    app.add_api_route("/me", lambda: "secret")
+    cache = Cache("memory://")
+    inner = ResponseCacheMiddleware(app, cache=cache)
+
+    async def guard(scope: Any, receive: Any, send: Any) -> None:
+        if dict(scope["headers"]).get(b"x-shop-key") != b"alice":
+            await PlainTextResponse("no", 403)(scope, receive, send)
+            return
+
+        async def privately(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"cache-control", b"private")]}
+            await send(message)
+
+        await inner(scope, receive, privately)
+
+    outer = ResponseCacheMiddleware(guard, cache=cache)
+    assert (await ask(outer, "/me", headers=[("x-shop-key", "alice")])).body == b'"secret"'
+    assert (await ask(outer, "/me", headers=[("x-shop-key", "bob")])).status == 403
+
+
 async def test_static_files_are_cached(tmp_path: Any) -> None:
     (tmp_path / "a.txt").write_text("hello")
     app = FastAPI()
@@ -605,6 +722,22 @@ async def test_a_client_header_from_the_route_is_private_where_the_route_asks() 
             "BYPASS",
             f'"{user}"'.encode(),
         )
+    passing = await ask(app, "/me", headers=[("x-shop-key", "alice"), ("range", "bytes=0-1")])
+    assert passing.header("cache-control") == "private, max-age=60"
+
+
+async def test_a_body_is_part_of_the_question() -> None:
+    """HTTP/2 needs no Content-Length to say that there is one."""
+    app = FastAPI()
+
+    @app.get("/echo")
+    async def echo(text: Annotated[str, Body()]) -> str:
+        return text
+
+    app.add_middleware(ResponseCacheMiddleware, cache=Cache("memory://"))
+    for text in ("a", "b"):
+        answer = await ask(app, "/echo", headers=[("content-type", "application/json")], body=f'"{text}"'.encode())
+        assert (answer.x_cache, answer.body) == ("BYPASS", f'"{text}"'.encode())
 
 
 async def test_a_cookie_outside_identity_cookies_reaches_no_stored_route() -> None:

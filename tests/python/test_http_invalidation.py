@@ -208,3 +208,35 @@ async def test_an_endless_path_is_dropped_too() -> None:
     await shop.get(path + "/y")
     await ask(shop.app, path, "PUT")
     assert (await shop.get(path + "/y"))[0] == "MISS"
+
+
+async def test_an_encoded_slash_hides_nothing_from_a_write() -> None:
+    shop = Shop()
+    for path in ("/files", "/files/a%2Fb", "/files/a"):
+        await shop.get(path)
+    await ask(shop.app, "/files/a%2Fb", "PUT")
+    for path in ("/files", "/files/a%2Fb", "/files/a"):
+        assert await shop.get(path) == ("MISS", b"1")
+
+
+@pytest.mark.parametrize("written", ["/cities/1", "/api/cities/1"])
+async def test_a_root_path_makes_no_second_resource(written: str) -> None:
+    shop = Shop()
+    for path in ("/cities", "/api/cities"):
+        await shop.get(path, root_path="/api")
+    await ask(shop.app, written, "PUT", root_path="/api")
+    for path in ("/cities", "/api/cities"):
+        assert await shop.get(path, root_path="/api") == ("MISS", b"1")
+
+
+async def test_a_method_overridden_further_in_is_a_write() -> None:
+    shop = Shop()
+
+    async def overriding(scope: Any, receive: Any, send: Any) -> None:
+        scope["method"] = dict(scope["headers"]).get(b"x-http-method-override", scope["method"].encode()).decode()
+        await shop.answer(scope, receive, send)
+
+    shop.app.app = overriding
+    await shop.get("/x")
+    await ask(shop.app, "/x", headers=[("x-http-method-override", "DELETE")])
+    assert await shop.get("/x") == ("MISS", b"1")

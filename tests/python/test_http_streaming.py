@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
 
 from support.asgi import App, ask
 from tiercel import Cache
@@ -223,3 +226,49 @@ async def test_a_stale_response_stands_in_for_an_error_where_the_response_allows
         t.advance(30)
         with pytest.raises(RuntimeError, match="lost its database"):
             await ask(wrapped)
+
+
+async def test_a_stream_that_a_middleware_ends_before_it_says_that_it_was_cut_does_not_stay() -> None:
+    """Starlette's BaseHTTPMiddleware sends the final piece first and raises afterwards."""
+    app = FastAPI()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise RuntimeError("cut")
+
+    @app.get("/")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(pieces())
+
+    @app.middleware("http")
+    async def through(request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+    wrapped = cached(app)
+    for _ in range(3):
+        with contextlib.suppress(Exception):
+            answer = await ask(wrapped)
+            assert answer.x_cache != "HIT"
+
+
+async def test_headers_may_be_any_iterable() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "headers": iter([(b"content-type", b"text/x"), (b"etag", b'"1"')])})
+        await send(part(b"x", more=False))
+
+    wrapped = cached(app)
+    for word in ("MISS", "HIT"):
+        answer = await ask(wrapped)
+        assert (answer.x_cache, answer.header("content-type"), answer.header("etag")) == (word, "text/x", '"1"')
+
+
+async def test_a_response_with_trailers_is_not_stored() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "trailers": True})
+        await send(part(b"x", more=False))
+        await send({"type": "http.response.trailers", "headers": [(b"x", b"y")], "more_trailers": False})
+
+    wrapped = cached(app)
+    for _ in range(2):
+        answer = await ask(wrapped)
+        assert answer.x_cache == "MISS" and answer.messages[-1]["type"] == "http.response.trailers"

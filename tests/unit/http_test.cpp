@@ -102,6 +102,19 @@ TEST(HttpCacheControl, DegenerateArgumentsRestrict) {
   EXPECT_TRUE(control({"no-cache=\"x, no-store"}).malformed);
 }
 
+TEST(HttpCacheControl, WhatRestrictsCountsHoweverItIsParted) {
+  for (const char* line : {"must-revalidate; private", "public; private", "must-revalidate private", "\"private\"",
+                           "proxy-revalidate, =private", "max-age=60; private"}) {
+    EXPECT_TRUE(control({line}).is_private) << line;
+  }
+  for (const char* line : {"no-transform;no-store", "public no-store", "must-revalidate\tno-store", "\xa0no-store"})
+    EXPECT_TRUE(control({line}).no_store) << line;
+  EXPECT_TRUE(control({"public;no-cache"}).no_cache);
+  EXPECT_FALSE(control({"x=\"a, private\""}).is_private);   // an argument is no directive
+  EXPECT_FALSE(control({"x=private"}).is_private);
+  EXPECT_FALSE(control({"x=\"private\", public"}).is_private);
+}
+
 TEST(HttpCacheControl, UnusableNumbersAreZeroAndTheFirstCounts) {   // RFC 9111 4.2.1
   for (const char* line : {"max-age", "max-age=", "max-age=-1", "max-age=1.0", "max-age=1e3", "max-age=\xd9\xa1",
                            "max-age=60;x", "max-age =60"}) {
@@ -218,9 +231,33 @@ TEST(HttpKey, TellsApartWhatIsAnotherResource) {
     keys.push_back(key(other));
   }
   EXPECT_EQ(key({"http", "EXAMPLE.com", "", "/a", "q=1"}), keys[0]);
+  // The path counts only where something has rewritten it, and the place of the cache where there are several.
+  EXPECT_EQ(key({"http", "example.com", "", "/a", "q=1", "/a"}), keys[0]);
+  EXPECT_EQ(key({"http", "example.com", "", "/%61", "q=1", "/a"}), key({"http", "example.com", "", "/%61", "q=1"}));
+  for (const Target& other : std::vector<Target>{{"http", "example.com", "", "/a", "q=1", "/b"},
+                                                 {"http", "example.com", "", "/a", "q=1", "/c"},
+                                                 {"http", "example.com", "", "/%61", "q=1", "/%61"},
+                                                 {"http", "example.com", "", "/a", "q=1", "/a", 1},
+                                                 {"http", "example.com", "", "/a", "q=1", "/a", 2}}) {
+    EXPECT_THAT(keys, ::testing::Not(::testing::Contains(key(other))));
+    keys.push_back(key(other));
+  }
   for (const char* host : {"a b", "a/b", "a?b", "user@a", "a,b", "a\r\nb"})
     EXPECT_EQ(key({"http", host, "", "/", ""}), "refused") << host;
   EXPECT_NE(variant_key(keys[0], "0123456789abcdef"), variant_key(keys[0], "0123456789abcdee"));
+}
+
+TEST(HttpKey, ThePathAboveIsThatOfTheBytesToo) {
+  const auto tags = unsafe_tags("/files/a/b", "/files/a%2Fb");
+  EXPECT_THAT(tags, ::testing::Contains(stored_tags("/files").value().front()));
+  EXPECT_THAT(tags, ::testing::Contains(stored_tags("/files/a").value().front()));
+  EXPECT_EQ(unsafe_tags("/files/a", "/files/%61"), unsafe_tags("/files/a"));
+  EXPECT_EQ(below_root("/api/cities", "/api"), "/cities");
+  EXPECT_EQ(below_root("/api/cities", "/api/"), "/cities");
+  EXPECT_EQ(below_root("/apis", "/api"), "/apis");
+  EXPECT_EQ(below_root("/cities", "/api"), "/cities");
+  EXPECT_EQ(below_root("/cities", ""), "/cities");
+  EXPECT_EQ(percent_decoded("/a%2Fb%2f%C3%A4%zz%4"), "/a/b/\xc3\xa4%zz%4");
 }
 
 TEST(HttpKey, UnsafeRequestsDropTheirPathTheOneAboveAndAllBelow) {
@@ -299,6 +336,9 @@ TEST(HttpRequest, CredentialsAreHeadersOfTheListAndIdentityCookies) {
   for (const char* cookies : {"theme=dark", "xsession=1", "SESSION=1", "a=session=1", ""})
     EXPECT_FALSE(has(named, {"cookie", cookies})) << cookies;
   EXPECT_TRUE(has(named, {"authorization", "x"}));
+  for (const char* cookie :
+       {"\xa0session=x", "\x85session=x", "\x1fsession=x", "\x0bsession =x", "a=b;\x1csession\xa0=x"})
+    EXPECT_TRUE(has(named, {"cookie", cookie})) << "Python's strip() finds a session in it";
   EXPECT_THROW(RequestRules({"host"}, {}, true), std::invalid_argument);
   EXPECT_THROW(RequestRules({"not a header"}, {}, true), std::invalid_argument);
 }

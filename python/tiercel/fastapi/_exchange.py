@@ -5,6 +5,7 @@ asked, then the application, whose answer is passed on as it comes and kept besi
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from tiercel import _core
@@ -23,6 +24,7 @@ log = logging.getLogger("tiercel.http")
 CODEC_HTTP: Final = 4
 ERRORS: Final = (500, 502, 503, 504)  # RFC 5861 4
 RESTRICTING: Final = frozenset(("no-store", "no-cache", "private"))
+SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))  # RFC 9110 9.2.1
 OWN_HEADERS: Final = (b"x-cache", b"tiercel-cache-control")  # replaced, or for us alone
 
 
@@ -49,13 +51,17 @@ class Passage:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             await self.note_invalidation(message["status"])
+            made_private_where_asked(self.middleware, self.note, self.scope)
             message = {**message, "headers": outgoing(message, self.note, "BYPASS", self.middleware.x_cache)}
         await self._send(message)
 
     async def note_invalidation(self, status: int) -> None:
         if not 200 <= status < 400:
             return
-        unsafe = self.request.unsafe_tags if self.request.unsafe else []
+        overridden = (
+            self.scope["method"] not in SAFE_METHODS
+        )  # by a middleware further in that heeds X-HTTP-Method-Override
+        unsafe = self.request.unsafe_tags if self.request.unsafe or overridden else []
         self._drops = [*unsafe, *self.note.invalidates]
         await self.drop()
 
@@ -94,10 +100,13 @@ class Exchange:
         self._started = False
         self._replaced = False  # a stale response went out in place of an error
         self._whole = False
+        self._kept = False
+        self._handled: BaseException | None = None  # what was being handled when the application was called
         self._disconnected = False
         self.head = True  # the route answers HEAD
         self._chunks: list[bytes] | None = None
         self._size = 0
+        self._trailers = False
         self._passage: Passage | None = None
 
     # Looking
@@ -144,16 +153,25 @@ class Exchange:
     # Passing on
 
     async def run(self) -> None:
+        self._handled = sys.exc_info()[1]
         try:
             await self.middleware.app(self.scope, self.receive, self.send)
-        except Exception:
-            if self._started or self._stale is None:
+        except BaseException as error:
+            if self._kept:  # BaseHTTPMiddleware ends a stream that was cut before it tells
+                await self._drop_kept()
+            if self._started or self._stale is None or not isinstance(error, Exception):
                 raise
             log.warning("%s raised; a stale response was sent instead", self.request.path, exc_info=True)
             await self._send_stale()
         finally:
             if self._passage is not None:
                 await self._passage.drop()
+
+    async def _drop_kept(self) -> None:
+        try:
+            await self.cache._invalidate((), tuple(self.tags[:1]))
+        except Exception:
+            log.exception("the response of %s could not be dropped", self.request.path)
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -164,6 +182,7 @@ class Exchange:
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
+            message = {**message, "headers": list(message.get("headers", ()))}  # any iterable, by ASGI
             await self._start(message)
         elif self._replaced:
             return
@@ -184,6 +203,7 @@ class Exchange:
         if self.note.invalidates:
             self._passage = Passage(self.middleware, self.request, self.note, self.scope, self._send)
             await self._passage.note_invalidation(message["status"])
+        self._trailers = bool(message.get("trailers"))
         word = self._decide(message)
         await self._send({**message, "headers": outgoing(message, self.note, word, self.middleware.x_cache)})
 
@@ -191,8 +211,7 @@ class Exchange:
         """Whether to keep the body, and the word for X-Cache."""
         facts = self.middleware.routes.facts(self.scope)
         policy = self.note.policy
-        if self.note.cache_control is not None and facts.asks and not (policy is not None and policy.public):
-            self.note.cache_control = made_private(self.note.cache_control)
+        made_private_where_asked(self.middleware, self.note, self.scope)
         given, lifetime = (
             (True, policy.lifetime) if policy is not None else self.middleware.default_for(self.scope["path"])
         )
@@ -217,6 +236,8 @@ class Exchange:
         identity = self.middleware.identity_cookies
         if identity is not None and facts.cookies - identity:
             return "BYPASS"
+        if self.scope["path"] != self.request.path or sys.exc_info()[1] is not self._handled:
+            return "BYPASS"  # rewritten on the way, or an exception handler answers, who is given the whole Request
         if self._may_keep(decision) and not facts.invalidates:
             self.decision, self._chunks, self.head = decision, [], facts.head
         return "MISS"
@@ -224,7 +245,7 @@ class Exchange:
     def _may_keep(self, decision: _core.HttpDecision) -> bool:
         too_long = decision.length is not None and decision.length > self.middleware.body_bytes_max
         tags_unstamped = bool(self.note.tags) and self.note.captured is None
-        return not (too_long or tags_unstamped or self._disconnected or self.captured is None)
+        return not (too_long or tags_unstamped or self._disconnected or self.captured is None or self._trailers)
 
     async def _body(self, message: Message) -> None:
         chunks = self._chunks
@@ -247,6 +268,7 @@ class Exchange:
         self._chunks = None
         if chunks is None or decision is None or decision.length not in (None, self._size):
             return
+        self._kept = True
         try:
             await store_response(self, decision, b"".join(chunks))
         except Exception:
@@ -285,6 +307,12 @@ def outgoing(message: Message, note: Note, word: str, mark: bool) -> list[Any]:
     if mark:
         headers.append((b"x-cache", word.encode()))
     return headers
+
+
+def made_private_where_asked(middleware: ResponseCacheMiddleware, note: Note, scope: Scope) -> None:
+    public = note.policy is not None and note.policy.public
+    if note.cache_control is not None and not public and middleware.routes.facts(scope).asks:
+        note.cache_control = made_private(note.cache_control)
 
 
 def made_private(control: str) -> str:

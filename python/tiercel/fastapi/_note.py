@@ -18,7 +18,17 @@ NOTE: Final = "tiercel.http"
 
 
 class Note:
-    __slots__ = ("cache", "cache_control", "captured", "invalidates", "outer", "policy", "tags", "wants_stamps")
+    __slots__ = (
+        "cache",
+        "cache_control",
+        "captured",
+        "depth",
+        "invalidates",
+        "outer",
+        "policy",
+        "tags",
+        "wants_stamps",
+    )
 
     def __init__(self, cache: Cache, *, wants_stamps: bool, outer: Note | None) -> None:
         self.cache = cache
@@ -26,6 +36,7 @@ class Note:
             wants_stamps  # the answer may be stored: take the stamps of the policy's tags before the endpoint runs
         )
         self.outer = outer  # of a middleware further out
+        self.depth: int = 1 + (outer.depth if outer is not None else 0)  # 1: the outermost
         self.policy: Policy | None = None
         self.tags: tuple[str, ...] = ()
         self.captured: Any = None

@@ -69,9 +69,8 @@ class Routes:
                     self._known.clear()
                 known = self._known[id(source)] = (source, self._found(route, app, source, {}))
             return known[1]
-        if (isinstance(route, Mount) and isinstance(route.app, StaticFiles)) or isinstance(
-            scope.get("endpoint"), StaticFiles
-        ):
+        files = route.app if isinstance(route, Mount) else scope.get("endpoint")
+        if type(files) is StaticFiles:  # a subclass may look at who is asking
             return OWN
         if route is None and app is None and not self._within_framework:
             return OWN  # a bare ASGI application was given to the middleware: there is no route to ask
@@ -95,9 +94,24 @@ def is_framework(app: Any) -> bool:
         if one is None or id(one) in seen or inspect.ismodule(one) or isinstance(one, (type, str, bytes, int)):
             continue
         seen.add(id(one))
-        waiting.extend(getattr(one, name, None) for name in ("app", "application", "func", "__wrapped__", "__self__"))
-        waiting.extend(_closed_over(one))
-    return False
+        if isinstance(one, Mapping):
+            waiting.extend(one.values())
+        elif isinstance(one, (list, tuple, set, frozenset)):
+            waiting.extend(one)
+        else:
+            waiting.extend(getattr(one, name, None) for name in ("func", "__wrapped__", "__self__", "__func__"))
+            waiting.extend(getattr(one, "__dict__", {}).values())
+            waiting.extend(_named_in(one if hasattr(one, "__code__") else getattr(type(one), "__call__", None)))  # noqa: B004
+    return bool(waiting)  # too many to look at: not known to be bare
+
+
+def _named_in(function: Any) -> Iterator[Any]:
+    """What a function closes over, and the globals it names."""
+    yield from _closed_over(function)
+    known = getattr(function, "__globals__", {})
+    for name in getattr(getattr(function, "__code__", None), "co_names", ()):
+        if name in known:
+            yield known[name]
 
 
 def _closed_over(function: Any) -> Iterator[Any]:
@@ -166,6 +180,8 @@ def facts_of_tree(
             continue
         reasons.extend(_reasons(node))
         cookies.update(_cookie_names(node))
+    if isinstance(route, APIRoute) and _wrapped_app(route):
+        reasons.append((f"its class {type(route).__name__} has put an app of its own around it", False))
     for method in ("get_route_handler", "handle"):
         if getattr(type(route), method) is not getattr(APIRoute, method):
             reasons.append(
@@ -183,6 +199,10 @@ def facts_of_tree(
         own=tuple(own),
         path_names=frozenset(compile_path(path or route.path_format)[2]),
     )
+
+
+def _wrapped_app(route: APIRoute) -> bool:
+    return type(route).__init__ is not APIRoute.__init__
 
 
 def _nodes(trees: Iterable[Any], overrides: Mapping[Any, Any]) -> Iterator[Any]:
@@ -210,6 +230,8 @@ def _reasons(node: Any) -> Iterator[tuple[str, bool]]:
         yield f"{name} reads the cookie {param.alias!r}", False
     for param in node.header_params:
         yield f"{name} reads the header {param.alias!r}", False
+    if node.body_params:
+        yield f"{name} reads the body", False
     if node.request_param_name or node.http_connection_param_name or node.websocket_param_name:
         yield f"{name} takes the whole Request", False
 
