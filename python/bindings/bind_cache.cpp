@@ -89,8 +89,9 @@ nb::object store(nb::handle self, nb::handle key, nb::bytes payload, int codec, 
   request->options.tags = tags_of(tags);
   if (!captured.is_none()) request->options.captured = nb::cast<Captured&>(captured).stamps;
   if (!version.is_none()) {
-    const std::uint64_t number = PyLong_AsUnsignedLongLong(version.ptr());
-    if (number == static_cast<std::uint64_t>(-1) && PyErr_Occurred()) {
+    const bool is_bool = PyBool_Check(version.ptr());
+    const std::uint64_t number = is_bool ? 0 : PyLong_AsUnsignedLongLong(version.ptr());
+    if (is_bool || (number == static_cast<std::uint64_t>(-1) && PyErr_Occurred())) {
       PyErr_Clear();
       PyErr_Format(PyExc_ValueError, "version: expected an int from 0 to 2**64 - 1, not %R", version.ptr());
       throw nb::python_error();
@@ -186,7 +187,7 @@ void bind_cache(nb::module_& m) {
       .def("_set_untyped", [](CacheCore& c, nb::handle codec) { set_decoder(c.untyped, codec); })
       .def("_attach", &CacheCore::attach, "driver"_a.none())
       .def("_abandon", &CacheCore::abandon)
-      .def("_find", &find, "key"_a)
+      .def("_find", &find, "key"_a.none())
       .def("_forget",
            [](CacheCore& c, nb::handle key) {
              KeyText name;
@@ -203,12 +204,13 @@ void bind_cache(nb::module_& m) {
            })
       .def("_stats", [](const CacheCore& c) { return c.alive() ? stats_dict(c.engine->stats()) : nb::dict(); });
   // Methods that need the Cache object itself, to make operations that keep it alive.
-  core.attr("_read") = nb::cpp_function(&read, nb::name("_read"), nb::scope(core), nb::is_method(), "key"_a,
+  core.attr("_read") = nb::cpp_function(&read, nb::name("_read"), nb::scope(core), nb::is_method(), "key"_a.none(),
                                         nb::kw_only(), "capture"_a = none, "fresh"_a = nb::none());
-  core.attr("_load") = nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a, "load"_a,
-                                        nb::kw_only(), "tags"_a = none, "skip_value"_a = false, "outlive"_a = false);
+  core.attr("_load") =
+      nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a.none(), "load"_a,
+                       nb::kw_only(), "tags"_a = none, "skip_value"_a = false, "outlive"_a = false);
   core.attr("_store") =
-      nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a, "payload"_a,
+      nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a.none(), "payload"_a,
                        nb::kw_only(), "codec"_a, "usable_for"_a.none(), "fresh_for"_a = nb::none(), "tags"_a = none,
                        "captured"_a = nb::none(), "version"_a = nb::none());
   core.attr("_invalidate") =
@@ -231,7 +233,7 @@ void bind_cache(nb::module_& m) {
         assign(name, key);
         return nb::bytes(name.view().data(), name.view().size());
       },
-      "key"_a);
+      "key"_a.none());
 }
 
 }  // namespace tiercel::python

@@ -126,11 +126,14 @@ class Cache(_core.CacheCore):
         self, key: Key, value: Any, expire: Expire = EXPIRE, *,
         tags: Iterable[str] = (), version: int | None = None, type: Any = None,
     ) -> bool:  # fmt: skip
-        """Stores it. False: it was not kept in Redis (away, full, or newer there). What cannot be cached raises NotCacheable."""
+        """Stores it. False: it was not kept in Redis (away or full). What cannot be cached raises NotCacheable.
+
+        `version` (0 to 2**64 - 1) is kept with the value and not compared yet: the last writer wins.
+        """
         usable_for = parse_expire(expire)
         codec = self._codec_for(type)
         outcome = await self._store(
-            key, codec.encode(value), codec=codec.id, usable_for=usable_for, tags=tuple(tags), version=version
+            key, codec.encode(value), codec=codec.id, usable_for=usable_for, tags=_names(tags), version=version
         )  # fmt: skip
         return outcome.kind == "stored"
 
@@ -153,6 +156,8 @@ class Cache(_core.CacheCore):
 
     async def get_many(self, keys: Iterable[Key], *, type: Any = None) -> dict[Key, Any]:
         """A dict of those found. All are asked in one write."""
+        if isinstance(keys, (str, bytes)):
+            raise TypeError("keys: expected a list of keys, not one key")
         wanted = list(dict.fromkeys(keys))
         values = await _gather.together([self.get(key, default=MISSING, type=type) for key in wanted])
         return {key: value for key, value in zip(wanted, values, strict=True) if value is not MISSING}
@@ -161,7 +166,7 @@ class Cache(_core.CacheCore):
         self, values: Mapping[Key, Any], expire: Expire = EXPIRE, *, tags: Iterable[str] = (), type: Any = None
     ) -> int:
         """Stores them all in one write; how many were kept."""
-        usable_for, codec, names = parse_expire(expire), self._codec_for(type), tuple(tags)
+        usable_for, codec, names = parse_expire(expire), self._codec_for(type), _names(tags)
         payloads = {key: codec.encode(value) for key, value in values.items()}
         outcomes = await _gather.together(
             [
@@ -176,6 +181,8 @@ class Cache(_core.CacheCore):
         tags: Iterable[str] = (), fresh: float | Literal["now"] | None = None, type: Any = None,
     ) -> Any:  # fmt: skip
         """The value, or what `loader` (plain or async) returns, which is stored. However many call at once, one load runs."""
+        if not callable(loader):
+            raise TypeError(f"loader: expected a function without arguments, not {loader.__class__.__name__}")
         usable_for = parse_expire(expire)
         codec = self._codec_for(type)
         own: list[Any] = []
@@ -190,7 +197,7 @@ class Cache(_core.CacheCore):
                     raise
                 return Loaded("uncacheable")
 
-        names = tuple(tags)
+        names = _names(tags)
         outcome = await self._get_or_load(key, load, tags=names, fresh=fresh)
         if outcome.kind == "hit" and outcome.stale:
             outcome = await self._get_or_load(key, load, tags=names, skip_value=True)
@@ -207,9 +214,7 @@ class Cache(_core.CacheCore):
 
     async def invalidate(self, *keys: Key, tags: Iterable[str] = ()) -> Invalidation:
         """Keys, and everything that carries one of the tags, in one round trip however many they are."""
-        if isinstance(tags, str):
-            raise TypeError("tags: expected a list of str, not one str")
-        outcome = await self._invalidate(keys, tuple(tags))
+        outcome = await self._invalidate(keys, _names(tags))
         return Invalidation.CONFIRMED if outcome.kind == "invalidated" else Invalidation.PENDING
 
     async def clear(self) -> Invalidation:
@@ -348,6 +353,12 @@ class Cache(_core.CacheCore):
                 self._enabled, self._staleness = True, 1.0
 
         return restore
+
+
+def _names(tags: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(tags, (str, bytes)):
+        raise TypeError(f"tags: expected a list of str, not one {tags.__class__.__name__}")
+    return tuple(tags)
 
 
 def _check_policies(app: object) -> None:

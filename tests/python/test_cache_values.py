@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -291,3 +292,27 @@ def test_lifespan_connects_and_lifespan_with_passes_on_the_state() -> None:
         assert seen == ["app"] and not cache._connected
 
     in_loop(run)
+
+
+@pytest.mark.parametrize(
+    ("what", "call"),
+    [
+        ("tags", lambda cache: cache.set("key", 1, tags="users")),
+        ("tags", lambda cache: cache.set_many({"key": 1}, tags="users")),
+        ("tags", lambda cache: cache.get_or_load("key", lambda: 1, tags="users")),
+        ("tags", lambda cache: cache.invalidate("key", tags=b"users")),
+        ("keys", lambda cache: cache.get_many("abc")),
+        ("loader", lambda cache: cache.get_or_load("key", 5)),
+        ("key", lambda cache: cache.set(None, 1)),
+        ("key", lambda cache: cache.exists(None)),
+    ],
+)
+async def test_what_is_of_the_wrong_kind_is_named(cache: Cache, what: str, call: Callable[[Cache], Any]) -> None:
+    with pytest.raises(TypeError, match=f"^{what}: expected "):
+        await call(cache)
+
+
+@pytest.mark.parametrize("version", [-1, 2**64, True, "1", 1.5])
+async def test_a_version_is_a_number_of_64_bits(cache: Cache, version: Any) -> None:
+    with pytest.raises(ValueError, match="version: expected an int"):
+        await cache.set("key", 1, version=version)
