@@ -32,9 +32,8 @@ class Running:
     port: int
 
     def cpu_seconds(self) -> float:
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Of all its threads, in nanoseconds' resolution: Linux' clock of another process, as clock_getcpuclockid(3) names it."""
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
 
 async def run(redis_url: str, *, rounds: int, scale: float) -> list[Row]:
