@@ -149,7 +149,7 @@ class Driver(_core.DriverCore):
             with contextlib.suppress(RuntimeError):
                 owner.call_soon_threadsafe(waiter.hear)
                 return True
-        own = next((load for load in self.loads.values() if load.waiter is waiter), None)
+        own = next((load for load in list(self.loads.values()) if load.waiter is waiter), None)
         if own is not None and own.loaded is None and own.failure is None:
             return True  # the caller's own loader runs in the caller's home: it will answer
         if own is not None and own.loaded is not None:

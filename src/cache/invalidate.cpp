@@ -113,6 +113,7 @@ void InvalidateTask::end(Core& core) {
 void InvalidateTask::give_up(Core& core, Error why) {
   for (const std::string& key : keys_) core.pending.add_key(key);
   for (const std::string& tag : tags_) core.pending.add_tag(tag);
+  forget_locally(core);  // a read that went ahead may have brought the old value back
   Outcome outcome;
   outcome.kind = Outcome::Kind::pending;
   outcome.count = removed_;
@@ -188,6 +189,7 @@ void MatchingTask::end(Core& core) {
 
 void MatchingTask::give_up(Core& core, Error why) {
   core.pending.add_pattern(pattern_);
+  core.keys_changed_matching(pattern_);
   Outcome outcome;
   outcome.kind = Outcome::Kind::pending;
   outcome.count = removed_;

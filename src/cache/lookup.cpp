@@ -48,6 +48,10 @@ void Lookup::take_value(Core& core, Task& task, const resp::Value& value, Timest
   if (value.type == resp::Value::Type::oversized) core.counters.oversized.add();
   if (value.is_error()) core.counters.damaged.add(value.text.starts_with("WRONGTYPE") ? 1 : 0);
   if (!value.is_string()) return;
+  if (core.pending.covers(key_)) {  // an invalidation that went ahead was refused: what Redis has is not the truth
+    failed_ = true;
+    return;
+  }
   entry_ = decode(core, value.text, now);
   if (entry_) check_tags(core, task, now);
 }

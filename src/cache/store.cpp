@@ -23,8 +23,8 @@ void StoreTask::reply(Core& core, Step step, const resp::Value& value, Timestamp
     if (stamps_.done()) fill(core, stamps_.captured(core), now);
     return;
   }
-  fill_->reply(core, step, value, now);
   if (step.kind == ask::written) core.key_changed(key_);   // the reply comes first, the push after it
+  fill_->reply(core, step, value, now);
   if (!fill_->done()) return;
   if (fill_->refused()) {
     if (fill_->refused()->code != ErrorCode::too_large) core.pending.add_key(key_);
@@ -72,6 +72,7 @@ void StoreTask::keep_locally(Core& core, Timestamp now) {
 
 void StoreTask::give_up(Core& core, Error why) {
   core.pending.add_key(key_);
+  core.key_changed(key_);
   core.counters.stores_refused.add();
   Outcome outcome;
   outcome.kind = Outcome::Kind::not_stored;
