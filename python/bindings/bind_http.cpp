@@ -84,6 +84,7 @@ class HttpRules {
       if (nb::object messages = hit(request, fields); messages.is_valid()) return messages;
     }
     for (const http::Field& field : fields) request.headers.add(field.name, field.value);
+    place(ScopeReader(scope), request);
     return nb::cast(std::move(request));
   }
 
@@ -114,7 +115,6 @@ class HttpRules {
     if (request.method == http::Method::head && !head_ && request.looks()) request.facts.bypass = http::Bypass::method;
     if (!reader.text(words_[6], path)) request.facts.bypass = http::Bypass::path;
     request.path = path;
-    place(reader, request);
     if (request.looks()) name(reader, request);
   }
 

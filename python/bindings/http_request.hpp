@@ -38,8 +38,8 @@ struct HttpRequest {
   http::Request facts;  // its `host` is not to be used: it points into the scope
   std::string key;  // empty: not looked up
   std::string path;  // decoded, as the application sees it
-  std::string place,
-      raw_place;  // the same below root_path: what tags are made of; and its bytes where they have an encoded slash
+  std::string place;  // the same below root_path: what tags are made of
+  std::string raw_place;  // its bytes, where anything in them is encoded
   OwnedFields headers;
   bool would_hit = false;  // something is stored that this request may not have because of its credentials
 

@@ -58,9 +58,8 @@ class Passage:
     async def note_invalidation(self, status: int) -> None:
         if not 200 <= status < 400:
             return
-        overridden = (
-            self.scope["method"] not in SAFE_METHODS
-        )  # by a middleware further in that heeds X-HTTP-Method-Override
+        # A middleware further in may heed X-HTTP-Method-Override.
+        overridden = self.scope["method"] not in SAFE_METHODS
         unsafe = self.request.unsafe_tags if self.request.unsafe or overridden else []
         self._drops = [*unsafe, *self.note.invalidates]
         await self.drop()

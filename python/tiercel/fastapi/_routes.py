@@ -180,7 +180,7 @@ def facts_of_tree(
             continue
         reasons.extend(_reasons(node))
         cookies.update(_cookie_names(node))
-    if isinstance(route, APIRoute) and _wrapped_app(route):
+    if type(route).__init__ is not APIRoute.__init__:
         reasons.append((f"its class {type(route).__name__} has put an app of its own around it", False))
     for method in ("get_route_handler", "handle"):
         if getattr(type(route), method) is not getattr(APIRoute, method):
@@ -199,10 +199,6 @@ def facts_of_tree(
         own=tuple(own),
         path_names=frozenset(compile_path(path or route.path_format)[2]),
     )
-
-
-def _wrapped_app(route: APIRoute) -> bool:
-    return type(route).__init__ is not APIRoute.__init__
 
 
 def _nodes(trees: Iterable[Any], overrides: Mapping[Any, Any]) -> Iterator[Any]:
