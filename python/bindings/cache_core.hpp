@@ -31,7 +31,8 @@ struct Decoder {
     if (codec != id) return {};
     nb::object bytes = nb::steal(PyBytes_FromStringAndSize(payload.data(), static_cast<Py_ssize_t>(payload.size())));
     if (!bytes.is_valid()) return {};
-    return nb::steal(PyObject_CallOneArg(decode.ptr(), bytes.ptr()));
+    const nb::object held = decode;  // another thread's first call may put its own in place meanwhile
+    return nb::steal(PyObject_CallOneArg(held.ptr(), bytes.ptr()));
   }
 };
 

@@ -37,8 +37,8 @@ bool ensure_ready(CachedFacts& facts) {
   if (facts.ready) return true;
   if (facts.policy.is_none()) return true;   // being collected
   nb::object done = nb::steal(PyObject_CallMethod(facts.policy.ptr(), "complete", nullptr));
-  facts.ready = done.is_valid();
-  return facts.ready;
+  if (done.is_valid()) facts.ready = true;   // and never false again: another thread may have completed it
+  return done.is_valid();
 }
 
 bool call_key(const CachedFacts& facts, const Arguments& arguments, Receiver receiver, std::string& key) {

@@ -54,19 +54,27 @@ class Policy:
         self.codec: Any = _codec.UNTYPED
         self.dice: Callable[[], float] = random.random
         self.given_up = False
+        self._planned = planner.complete
+        self._built: dict[str, Any] = {}
         self._stores = 0
         self._refusals_logged = False
 
     # What native code asks
 
     def complete(self) -> None:
-        """Before the first look-up: what could not be resolved at decoration, and the codec, which may take a while to build."""
-        if not self.planner.complete:
+        """Before the first look-up: what could not be resolved at decoration, and the codec, which may take a while to build.
+
+        First calls may meet here in several threads. Each builds, because no lock is held across users' code; all take the codec that
+        was built first, so that an entry's bytes and the codec's number always belong together.
+        """
+        if not self._planned:
             self.planner.resolve()
             self.planner.check()
             self.cached._set_plan(self.planner.plan())
+            self._planned = True
         annotation = self.planner.annotation("return")
-        self.codec = _codec.UNTYPED if annotation is inspect.Signature.empty else _codec.codec_for(annotation)
+        built = _codec.UNTYPED if annotation is inspect.Signature.empty else _codec.codec_for(annotation)
+        self.codec = self._built.setdefault("codec", built)  # one step under the GIL
         self.cached._set_codec(self.codec)
 
     def misfit(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any] | None, receiver_left_out: int) -> None:

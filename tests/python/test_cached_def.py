@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import functools
 import inspect
 import logging
 import threading
+import types
 import warnings
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tiercel import Cache
+from tiercel import Cache, _codec
+from tiercel._codec import UNTYPED
 
 
 @pytest.fixture
@@ -69,6 +74,43 @@ def test_exceptions_come_through_and_are_not_stored(cache: Cache) -> None:
         with pytest.raises(LookupError, match="EUR"):
             rates.get()
     assert len(rates.calls) == 2
+
+
+def test_what_decodes_lives_until_it_has_decoded(cache: Cache) -> None:
+    rates = Rates(cache)
+    rates.get()
+    alive: list[bool] = []
+
+    def decode(payload: bytes) -> str:
+        rates.get._set_codec(types.SimpleNamespace(id=UNTYPED.id, decode=str))  # as another thread's first call does
+        alive.append(decoder() is not None)
+        return "decoded"
+
+    codec = types.SimpleNamespace(id=UNTYPED.id, decode=functools.partial(decode))
+    decoder = weakref.ref(codec.decode)
+    rates.get._set_codec(codec)
+    del codec
+    assert rates.get() == "decoded" and alive == [True] and decoder() is None
+
+
+def test_first_calls_that_meet_settle_on_one_codec(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    meet = threading.Barrier(2)
+    installed: list[Any] = []
+
+    def build(annotation: Any) -> Any:
+        meet.wait(5)
+        return dataclasses.replace(UNTYPED)
+
+    monkeypatch.setattr(_codec, "codec_for", build)
+
+    @cache.cached("number")
+    def number(x: int) -> int:
+        return x
+
+    number._set_codec = installed.append  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(number, (1, 2))) == [1, 2]
+    assert len(installed) == 2 and installed[0] is installed[1]
 
 
 def test_threads_share_one_load(cache: Cache) -> None:

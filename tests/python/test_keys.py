@@ -165,8 +165,9 @@ def test_an_annotation_defined_later_that_has_no_key_is_refused_at_the_call() ->
 
     globals()["LaterClass"] = type("LaterClass", (), {})
     try:
-        with pytest.raises(TypeError, match="argument 'x'"):
-            f.key(1)
+        for _ in range(2):
+            with pytest.raises(TypeError, match="its annotation is LaterClass"):
+                f.key(1)
     finally:
         del globals()["LaterClass"]
 
