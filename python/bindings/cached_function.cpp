@@ -22,7 +22,7 @@ PyObject* call_now(CachedFacts& facts, PyObject* receiver, PyObject* const* args
   if (is_off(facts)) return straight();
   std::string key;
   if (!ensure_ready(facts)) return nullptr;
-  if (!call_key(facts, all.arguments(), receiver_of(facts, receiver != nullptr), key)) {
+  if (!call_key(facts, all.arguments(), receiver != nullptr, key)) {
     return PyErr_Occurred() != nullptr ? nullptr
                                        : straight();   // it does not fit: the function says so in its own words
   }
@@ -112,8 +112,11 @@ void dealloc(PyObject* object) {
   Py_DECREF(type);
 }
 
-PyObject* get(PyObject* self, PyObject* instance, PyObject*) {
-  return instance == nullptr || instance == Py_None ? Py_NewRef(self) : bind_receiver(self_of(self), instance);
+PyObject* get(PyObject* self, PyObject* instance, PyObject* owner) {
+  if (instance != nullptr && instance != Py_None) return bind_receiver(self_of(self), instance, nullptr);
+  const bool own_keys =
+      owner != nullptr && PyType_Check(owner) && has_cache_key(reinterpret_cast<PyTypeObject*>(owner));
+  return own_keys && self_of(self)->facts->is_method ? bind_receiver(self_of(self), nullptr, owner) : Py_NewRef(self);
 }
 
 PyObject* repr(PyObject* self) { return PyUnicode_FromFormat("<cached %R>", self_of(self)->facts->function.ptr()); }
@@ -164,6 +167,7 @@ int bound_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(bound_of(self)->function);
   Py_VISIT(bound_of(self)->receiver);
+  Py_VISIT(bound_of(self)->owner);
   return 0;
 }
 
@@ -173,25 +177,29 @@ void bound_dealloc(PyObject* self) {
   if (bound_of(self)->weakrefs != nullptr) PyObject_ClearWeakRefs(self);
   Py_XDECREF(bound_of(self)->function);
   Py_XDECREF(bound_of(self)->receiver);
+  Py_XDECREF(bound_of(self)->owner);
   PyObject_GC_Del(self);
   Py_DECREF(type);
 }
 
+PyObject* of_what(PyObject* self) {
+  return bound_of(self)->receiver != nullptr ? bound_of(self)->receiver : bound_of(self)->owner;
+}
+
 PyObject* bound_repr(PyObject* self) {
   return PyUnicode_FromFormat("<bound cached %R of %R>", bound_of(self)->function->facts->function.ptr(),
-                              bound_of(self)->receiver);
+                              of_what(self));
 }
 
 Py_hash_t bound_hash(PyObject* self) {
-  const Py_hash_t receiver = _Py_HashPointer(bound_of(self)->receiver);
+  const Py_hash_t receiver = _Py_HashPointer(of_what(self));
   const Py_hash_t both = receiver ^ _Py_HashPointer(bound_of(self)->function);
   return both == -1 ? -2 : both;
 }
 
 PyObject* bound_compare(PyObject* self, PyObject* other, int operation) {
   if ((operation != Py_EQ && operation != Py_NE) || Py_TYPE(other) != bound_type) Py_RETURN_NOTIMPLEMENTED;
-  const bool same =
-      bound_of(self)->function == bound_of(other)->function && bound_of(self)->receiver == bound_of(other)->receiver;
+  const bool same = bound_of(self)->function == bound_of(other)->function && of_what(self) == of_what(other);
   return PyBool_FromLong(same == (operation == Py_EQ));
 }
 
@@ -202,8 +210,17 @@ PyObject* bound_attribute(PyObject* self, void* name) {
   return PyObject_GetAttrString(reinterpret_cast<PyObject*>(bound_of(self)->function), static_cast<const char*>(name));
 }
 
+// As methods do: what it has not itself, the function has.
+PyObject* bound_getattr(PyObject* self, PyObject* name) {
+  PyObject* const own = PyObject_GenericGetAttr(self, name);
+  if (own != nullptr || PyErr_ExceptionMatches(PyExc_AttributeError) == 0) return own;
+  PyErr_Clear();
+  return PyObject_GetAttr(reinterpret_cast<PyObject*>(bound_of(self)->function), name);
+}
+
 // A bound method of the function itself: its signature is the one without the receiver.
 PyObject* bound_wrapped(PyObject* self, void*) {
+  if (bound_of(self)->receiver == nullptr) return bound_of(self)->function->facts->function.inc_ref().ptr();
   return PyMethod_New(bound_of(self)->function->facts->function.ptr(), bound_of(self)->receiver);
 }
 
@@ -248,17 +265,12 @@ PyType_Slot slots[] = {{Py_tp_new, slot(make)},
                        {Py_tp_methods, cached_function_methods()},
                        {0, nullptr}};
 
-PyType_Slot bound_slots[] = {{Py_tp_traverse, slot(bound_traverse)},
-                             {Py_tp_dealloc, slot(bound_dealloc)},
-                             {Py_tp_call, slot(PyVectorcall_Call)},
-                             {Py_tp_descr_get, slot(bound_get)},
-                             {Py_tp_repr, slot(bound_repr)},
-                             {Py_tp_hash, slot(bound_hash)},
-                             {Py_tp_richcompare, slot(bound_compare)},
-                             {Py_tp_getset, bound_properties},
-                             {Py_tp_members, bound_members},
-                             {Py_tp_methods, bound_methods()},
-                             {0, nullptr}};
+PyType_Slot bound_slots[] = {{Py_tp_traverse, slot(bound_traverse)}, {Py_tp_dealloc, slot(bound_dealloc)},
+                             {Py_tp_call, slot(PyVectorcall_Call)},  {Py_tp_descr_get, slot(bound_get)},
+                             {Py_tp_repr, slot(bound_repr)},         {Py_tp_getattro, slot(bound_getattr)},
+                             {Py_tp_hash, slot(bound_hash)},         {Py_tp_richcompare, slot(bound_compare)},
+                             {Py_tp_getset, bound_properties},       {Py_tp_members, bound_members},
+                             {Py_tp_methods, bound_methods()},       {0, nullptr}};
 
 constexpr unsigned kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL;
 PyType_Spec spec{"tiercel._core.CachedFunction", sizeof(CachedFunction), 0, kFlags, slots};
@@ -269,13 +281,14 @@ PyType_Spec bound_spec{"tiercel._core.BoundCachedFunction", sizeof(BoundCachedFu
 
 PyTypeObject* cached_function_type() { return function_type; }
 
-PyObject* bind_receiver(CachedFunction* function, PyObject* receiver) {
+PyObject* bind_receiver(CachedFunction* function, PyObject* receiver, PyObject* owner) {
   auto* bound = PyObject_GC_New(BoundCachedFunction, bound_type);
   if (bound == nullptr) return nullptr;
   bound->vectorcall = bound_vectorcall;
   bound->weakrefs = nullptr;
   bound->function = function;
-  bound->receiver = Py_NewRef(receiver);
+  bound->receiver = Py_XNewRef(receiver);
+  bound->owner = Py_XNewRef(owner);
   Py_INCREF(function);
   PyObject_GC_Track(bound);
   return reinterpret_cast<PyObject*>(bound);

@@ -25,7 +25,8 @@ struct CachedFacts {
   // The last is in force. Earlier ones, made before all annotations could be resolved, stay: another thread may be writing a key.
   std::vector<std::unique_ptr<KeyPlan>> plans;
   bool is_async = true;
-  bool is_method = false;  // the first parameter is the receiver, and stays out of the key
+  bool is_method = false;  // the first argument is the receiver, and stays out of the key
+  bool is_method_by_place = false;  // ... by where it is written: its first parameter is not called self or cls
   bool ready = false;  // the policy has completed plan and codec
   bool bypass = false;  // found not cacheable: every call goes straight to the function
 
@@ -39,17 +40,19 @@ struct CachedFunction {
   CachedFacts* facts;
 };
 
-// What `service.get_by_id` gives.
+// What `service.get_by_id` gives; and `Service.get_by_id`, if instances of the class put __cache_key__() into keys: then it is bound to
+// the class alone, so that it knows that it does not know the key.
 struct BoundCachedFunction {
   PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* weakrefs;
   CachedFunction* function;
-  PyObject* receiver;
+  PyObject* receiver;  // null: through the class
+  PyObject* owner;  // null: by an instance
 };
 
 bool make_cached_types(PyObject* module);  // false: a Python error is set
 PyTypeObject* cached_function_type();
-PyObject* bind_receiver(CachedFunction* function, PyObject* receiver);  // new reference
+PyObject* bind_receiver(CachedFunction* function, PyObject* receiver, PyObject* owner);  // one of them; a new reference
 PyMethodDef* cached_function_methods();
 PyMethodDef* bound_methods();
 
@@ -66,14 +69,14 @@ class WithReceiver {
   Arguments arguments_;
 };
 
-inline Receiver receiver_of(const CachedFacts& facts, bool bound) {
-  return bound || facts.is_method ? Receiver::given : Receiver::none;
-}
+// How the receiver comes to the function, called with these arguments. False: a Python error is set.
+bool receiver_in(const CachedFacts& facts, const Bound& bound, bool by_instance, Receiver& receiver);
 
 // Completes the plan on first use. False: a Python error is set.
 bool ensure_ready(CachedFacts& facts);
-// The canonical key of a call. False: a Python error is set, or none if the arguments do not fit.
-bool call_key(const CachedFacts& facts, const Arguments& arguments, Receiver receiver, std::string& key);
+// The canonical key of a call, which came by an instance (`service.get(1)`) or not. False: a Python error is set, or none if the
+// arguments do not fit.
+bool call_key(const CachedFacts& facts, const Arguments& arguments, bool by_instance, std::string& key);
 // The value of an L1 hit; null without a Python error: not a hit, or what is stored does not decode (counted, and dropped from L1).
 nb::object find_value(const CachedFacts& facts, const std::string& key);
 // Whether calls go straight to the function.

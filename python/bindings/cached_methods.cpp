@@ -41,12 +41,33 @@ bool ensure_ready(CachedFacts& facts) {
   return done.is_valid();
 }
 
-bool call_key(const CachedFacts& facts, const Arguments& arguments, Receiver receiver, std::string& key) {
+// Called through the class, whatever is no instance of it is an argument like any other: someone uses the class as a namespace.
+bool receiver_in(const CachedFacts& facts, const Bound& bound, bool by_instance, Receiver& receiver) {
+  receiver = by_instance || facts.is_method ? Receiver::given : Receiver::none;
+  if (by_instance || !facts.is_method_by_place) return true;
+  PyObject* const first = facts.plan().first_argument(bound);
+  if (first == nullptr) return true;
+  nb::object is_one = nb::steal(PyObject_CallMethod(facts.policy.ptr(), "is_receiver", "O", first));
+  if (is_one.is_valid() && is_one.ptr() == Py_False) receiver = Receiver::none;
+  return is_one.is_valid();
+}
+
+namespace {
+
+// The whole text, as a person would have written it; canonical only where something is looked up.
+bool whole_key(const CachedFacts& facts, const Arguments& arguments, bool by_instance, std::string& key) {
   const KeyPlan& plan = facts.plan();
   Bound bound(plan.size());
-  if (!plan.bind(arguments, receiver, bound)) return false;
+  Receiver receiver{};
+  return plan.bind(arguments, Receiver::given, bound) && receiver_in(facts, bound, by_instance, receiver) &&
+         plan.key(bound, receiver, key);
+}
+
+}  // namespace
+
+bool call_key(const CachedFacts& facts, const Arguments& arguments, bool by_instance, std::string& key) {
   key.reserve(96);
-  if (!plan.key(bound, receiver, key)) return false;
+  if (!whole_key(facts, arguments, by_instance, key)) return false;
   if (!is_canonical_key(key)) key = canonical_key(key);
   return true;
 }
@@ -57,7 +78,7 @@ nb::object find_value(const CachedFacts& facts, const std::string& key) {
   nb::object value = facts.decoder(entry->facts().codec, entry->payload());
   if (value.is_valid()) return value;
   if (PyErr_Occurred() != nullptr) {
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) return {};   // KeyboardInterrupt is nobody's damaged entry
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) return {};  // KeyboardInterrupt is nobody's damaged entry
     PyErr_Clear();
   }
   if (const std::shared_ptr<Engine> engine = facts.core->engine; engine != nullptr) {
@@ -75,15 +96,19 @@ namespace {
 
 // A method's target: the function, and the receiver if it came bound.
 struct Target {
-  PyObject* object;        // what the method was called on
+  PyObject* object;  // what the method was called on
   CachedFacts& facts;
   PyObject* receiver;
+  bool receiver_stands;  // not known, but what its __cache_key__() says would stand in the key
 };
 
 Target target_of(PyObject* self) {
-  if (Py_TYPE(self) == cached_function_type()) return {self, *reinterpret_cast<CachedFunction*>(self)->facts, nullptr};
-  auto* bound = reinterpret_cast<BoundCachedFunction*>(self);
-  return {self, *bound->function->facts, bound->receiver};
+  if (Py_TYPE(self) == cached_function_type()) {
+    return {self, *reinterpret_cast<CachedFunction*>(self)->facts, nullptr, false};
+  }
+  const auto* bound = reinterpret_cast<BoundCachedFunction*>(self);
+  return {self, *bound->function->facts, bound->receiver,
+          bound->owner != nullptr && bound->function->facts->plan().asks_receiver()};
 }
 
 using Method = PyObject* (*)(const Target&, PyObject* const*, Py_ssize_t, PyObject*);
@@ -102,20 +127,35 @@ PyObject* misfit(const Target& target, const char* method, const WithReceiver& a
                              receiver == Receiver::left_out ? 1 : 0);
 }
 
-// The whole text, as a person would have written it; canonical only where something is looked up.
-bool whole_key(const CachedFacts& facts, const Arguments& arguments, Receiver receiver, std::string& key) {
-  Bound bound(facts.plan().size());
-  return facts.plan().bind(arguments, receiver, bound) && facts.plan().key(bound, receiver, key);
+// Through the class, where the receiver is not known.
+bool key_through_class(const Target& target, const Arguments& arguments, std::string& key) {
+  const KeyPlan& plan = target.facts.plan();
+  Bound bound(plan.size());
+  return plan.bind(arguments, Receiver::left_out, bound) && plan.key(bound, Receiver::left_out, key);
+}
+
+nb::object no_receiver(const Target& target, const char* method) {
+  const nb::object name = nb::steal(PyObject_GetAttrString(target.object, "__qualname__"));
+  if (name.is_valid()) {
+    PyErr_Format(
+        PyExc_TypeError,
+        "%S.%s(): what __cache_key__() of the instance says stands in the key, and through the class it is not "
+        "known; call it on an instance",
+        name.ptr(), method);
+  }
+  return {};
 }
 
 nb::object key_of(const Target& target, const char* method, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   if (!ensure_ready(target.facts)) return {};
+  if (target.receiver_stands) return no_receiver(target, method);
   const WithReceiver all(target.receiver, args, count, names);
-  Receiver receiver = receiver_of(target.facts, target.receiver != nullptr);
-  if (receiver == Receiver::given && target.receiver == nullptr) receiver = Receiver::left_out;
+  const bool by_instance = target.receiver != nullptr, through_class = !by_instance && target.facts.is_method;
   std::string key;
-  if (whole_key(target.facts, all.arguments(), receiver, key)) return key_text(key);
-  misfit(target, method, all, receiver);
+  const bool made = through_class ? key_through_class(target, all.arguments(), key)
+                                  : whole_key(target.facts, all.arguments(), by_instance, key);
+  if (made) return key_text(key);
+  misfit(target, method, all, through_class ? Receiver::left_out : Receiver::given);
   return {};
 }
 
@@ -151,9 +191,10 @@ PyObject* refresh(const Target& target, PyObject* const* args, Py_ssize_t count,
   nb::object receiver = receiver_to_run(target, args, count, names);
   if (!receiver.is_valid()) return nullptr;
   const WithReceiver all(receiver.is_none() ? nullptr : receiver.ptr(), args, count, names);
-  const Receiver how = receiver_of(target.facts, !receiver.is_none());
   std::string text;
-  if (!whole_key(target.facts, all.arguments(), how, text)) return misfit(target, "refresh", all, how);
+  if (!whole_key(target.facts, all.arguments(), !receiver.is_none(), text)) {
+    return misfit(target, "refresh", all, Receiver::given);
+  }
   nb::object key = key_text(text), positionals = all.tuple(), keywords = all.dict();
   if (!key.is_valid() || !positionals.is_valid() || !keywords.is_valid()) return nullptr;
   return PyObject_CallMethod(target.facts.policy.ptr(), "refresh", "OOO", key.ptr(), positionals.ptr(), keywords.ptr());
@@ -164,18 +205,24 @@ PyObject* refresh(const Target& target, PyObject* const* args, Py_ssize_t count,
 PyObject* reduce(PyObject* self, PyObject*) { return PyObject_GetAttrString(self, "__qualname__"); }
 
 PyObject* bound_reduce(PyObject* self, PyObject*) {
-  const Target target = target_of(self);
+  const auto* bound = reinterpret_cast<BoundCachedFunction*>(self);
   nb::object builtins = nb::steal(PyImport_ImportModule("builtins"));
   if (!builtins.is_valid()) return nullptr;
   nb::object getattr = nb::steal(PyObject_GetAttrString(builtins.ptr(), "getattr"));
   nb::object name = nb::steal(PyObject_GetAttrString(self, "__name__"));
   if (!getattr.is_valid() || !name.is_valid()) return nullptr;
-  return Py_BuildValue("O(OO)", getattr.ptr(), target.receiver, name.ptr());
+  return Py_BuildValue("O(OO)", getattr.ptr(), bound->receiver != nullptr ? bound->receiver : bound->owner, name.ptr());
 }
 
-// Called when it stands directly in a class body: then the first parameter is the receiver, whatever its name.
-PyObject* set_name(PyObject* self, PyObject*) {
-  target_of(self).facts.is_method = true;
+// Called when a class names it. Written in that class' body it is a method, whatever its first parameter is called; a plain function
+// that the class only names as well stays one.
+PyObject* set_name(PyObject* self, PyObject* args) {
+  PyObject *owner = nullptr, *name = nullptr;
+  if (!PyArg_ParseTuple(args, "OO", &owner, &name)) return nullptr;
+  CachedFacts& facts = target_of(self).facts;
+  const nb::object belongs = nb::steal(PyObject_CallMethod(facts.policy.ptr(), "belongs_to", "O", owner));
+  if (!belongs.is_valid()) return nullptr;
+  if (belongs.ptr() == Py_True && !facts.is_method) facts.is_method = facts.is_method_by_place = true;
   Py_RETURN_NONE;
 }
 

@@ -56,7 +56,7 @@ void begin(Call* call, nb::object& value) {
   if (!is_off(facts)) {
     std::string key;
     if (!ensure_ready(facts)) return;
-    if (call_key(facts, arguments, receiver_of(facts, call->bound), key)) {
+    if (call_key(facts, arguments, call->bound, key)) {
       value = find_value(facts, key);
       if (!value.is_valid() && PyErr_Occurred() == nullptr) call->inner = read_through(call, arguments, key);
       return;

@@ -13,7 +13,14 @@ bool copy_text(PyObject* text, std::string& out) {
   return true;
 }
 
+PyObject* own_key() {
+  static PyObject* const name = PyUnicode_InternFromString("__cache_key__");
+  return name;
+}
+
 }  // namespace
+
+bool has_cache_key(PyTypeObject* type) { return _PyType_Lookup(type, own_key()) != nullptr; }
 
 bool KeyPlan::read(PyObject* spec) {
   PyObject *function = nullptr, *prefix = nullptr, *parameters = nullptr, *parts = nullptr, *builder = nullptr;
@@ -62,15 +69,29 @@ bool KeyPlan::read_template(PyObject* parts) {
 }
 
 bool KeyPlan::key(const Bound& bound, Receiver receiver, std::string& out) const {
-  if (!template_.empty()) return key_of_template(bound, out);
+  if (!template_.empty()) return key_of_template(bound, receiver, out);
   out += prefix_;
-  return key_builder_.is_valid() ? key_of_builder(bound, out) : key_of_arguments(bound, receiver, out);
+  return key_builder_.is_valid() ? key_of_builder(bound, receiver, out) : key_of_arguments(bound, receiver, out);
+}
+
+PyObject* KeyPlan::first_argument(const Bound& bound) const {
+  if (parameters_.empty()) return nullptr;
+  if (rest_ != 0) return bound[0];
+  return PyTuple_GET_SIZE(bound[0]) == 0 ? nullptr : PyTuple_GET_ITEM(bound[0], 0);
 }
 
 bool KeyPlan::key_of_arguments(const Bound& bound, Receiver receiver, std::string& out) const {
-  const std::size_t first = receiver == Receiver::none ? 0 : 1;
+  const bool among_rest =
+      receiver != Receiver::none && rest_ == 0;   // `def get(*args)`: the receiver is the first of them
+  const std::size_t first = receiver == Receiver::none || among_rest ? 0 : 1;
+  nb::object others;
+  if (rest_ >= 0) others = nb::borrow(bound[static_cast<std::size_t>(rest_)]);
+  if (among_rest && receiver == Receiver::given) {
+    others = nb::steal(PyTuple_GetSlice(bound[0], 1, PY_SSIZE_T_MAX));
+    if (!others.is_valid()) return false;
+  }
   bool receiver_stands = false;
-  if (receiver == Receiver::given && !key_of_receiver(bound[0], out, receiver_stands)) return false;
+  if (receiver == Receiver::given && !key_of_receiver(first_argument(bound), out, receiver_stands)) return false;
   std::size_t standing = receiver_stands ? 1 : 0;
   for (std::size_t i = first; i < parameters_.size(); ++i) standing += parameters_[i].in_key ? 1 : 0;
   const Quote quote = standing > 1 ? Quote::argument : Quote::none;
@@ -79,9 +100,9 @@ bool KeyPlan::key_of_arguments(const Bound& bound, Receiver receiver, std::strin
     const Parameter& parameter = parameters_[i];
     if (!parameter.in_key) continue;
     const bool rest = static_cast<int>(i) == rest_, keywords = static_cast<int>(i) == keywords_;
-    if ((rest && PyTuple_GET_SIZE(bound[i]) == 0) || (keywords && PyDict_GET_SIZE(bound[i]) == 0)) continue;
+    if ((rest && PyTuple_GET_SIZE(others.ptr()) == 0) || (keywords && PyDict_GET_SIZE(bound[i]) == 0)) continue;
     out += ':';
-    const bool done = rest       ? text.append_rest(bound[i])
+    const bool done = rest       ? text.append_rest(others.ptr())
                       : keywords ? text.append_keywords(bound[i])
                                  : text.append(bound[i], as_type(parameter.bare), quote);
     if (!done) return refuse(parameter, text, bound[i]);
@@ -91,17 +112,16 @@ bool KeyPlan::key_of_arguments(const Bound& bound, Receiver receiver, std::strin
 
 // self and cls are left out, but an instance with __cache_key__() puts its value in.
 bool KeyPlan::key_of_receiver(PyObject* receiver, std::string& out, bool& stands) const {
-  static PyObject* const own_key = PyUnicode_InternFromString("__cache_key__");
-  stands = parameters_[0].in_key && _PyType_Lookup(Py_TYPE(receiver), own_key) != nullptr;
+  stands = receiver != nullptr && parameters_[0].in_key && has_cache_key(Py_TYPE(receiver));
   if (!stands) return true;
-  nb::object value = nb::steal(PyObject_CallMethodNoArgs(receiver, own_key));
+  nb::object value = nb::steal(PyObject_CallMethodNoArgs(receiver, own_key()));
   if (!value.is_valid()) return false;
   out += ':';
   KeyWriter text(out);
   return text.append(value.ptr(), &PyUnicode_Type, Quote::argument) || refuse(parameters_[0], text, value.ptr());
 }
 
-bool KeyPlan::key_of_template(const Bound& bound, std::string& out) const {
+bool KeyPlan::key_of_template(const Bound& bound, Receiver receiver, std::string& out) const {
   std::size_t fields = 0;
   for (const TemplatePart& part : template_) fields += part.parameter >= 0 ? 1 : 0;
   const Quote quote = fields > 1 ? Quote::argument : Quote::none;
@@ -109,7 +129,7 @@ bool KeyPlan::key_of_template(const Bound& bound, std::string& out) const {
     out += part.text;
     if (part.parameter < 0) continue;
     const auto at = static_cast<std::size_t>(part.parameter);
-    if (bound[at] == nullptr) {
+    if (bound[at] == nullptr || (receiver == Receiver::left_out && at == 0)) {
       PyErr_Format(PyExc_TypeError,
                    "%s(): the key needs '%U', which is not known through the class; call it on an instance",
                    function_.c_str(), parameters_[at].name.ptr());
@@ -139,8 +159,8 @@ bool KeyPlan::append_part(const TemplatePart& part, PyObject* value, Quote quote
   return text.append(printed.ptr(), &PyUnicode_Type, quote) || refuse(parameter, text, value);
 }
 
-bool KeyPlan::key_of_builder(const Bound& bound, std::string& out) const {
-  nb::object result = call_builder(bound);
+bool KeyPlan::key_of_builder(const Bound& bound, Receiver receiver, std::string& out) const {
+  nb::object result = call_builder(bound, receiver);
   if (!result.is_valid()) return false;
   out += ':';
   const std::size_t before = out.size();
@@ -167,9 +187,10 @@ bool KeyPlan::key_of_builder(const Bound& bound, std::string& out) const {
 }
 
 // By position what can be given by position, so that names in the builder are its own; a receiver that is not known is None.
-nb::object KeyPlan::call_builder(const Bound& bound) const {
+nb::object KeyPlan::call_builder(const Bound& bound, Receiver receiver) const {
   nb::object args = nb::steal(PyList_New(0)), keywords = nb::steal(PyDict_New());
   if (!args.is_valid() || !keywords.is_valid()) return {};
+  if (receiver == Receiver::left_out && rest_ == 0 && PyList_Append(args.ptr(), Py_None) != 0) return {};
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     PyObject* const value = bound[i] == nullptr ? Py_None : bound[i];
     const ParameterKind kind = parameters_[i].kind;

@@ -67,8 +67,11 @@ class Bound {
   nb::object owned_[2];  // at most one * and one **
 };
 
-// How the first parameter of a method comes: among the arguments, or not at all (`UserService.get_by_id.invalidate("42")`).
+// How the receiver of a method comes: as the first argument, or not at all (`UserService.get_by_id.invalidate("42")`).
 enum class Receiver : unsigned char { none, given, left_out };
+
+// Whether instances put a value of their own into keys.
+bool has_cache_key(PyTypeObject* type);
 
 class KeyPlan {
  public:
@@ -86,6 +89,12 @@ class KeyPlan {
   PyObject* named(const Bound& bound) const;
 
   std::size_t size() const { return parameters_.size(); }
+  // Whether a receiver with __cache_key__() stands in the key.
+  bool asks_receiver() const {
+    return template_.empty() && !key_builder_.is_valid() && !parameters_.empty() && parameters_[0].in_key;
+  }
+  // The first argument: a method's receiver, also where it is the first of *args. Borrowed; null if there is none.
+  PyObject* first_argument(const Bound& bound) const;
   int visit(visitproc visit, void* arg) const;
   void clear();
 
@@ -98,10 +107,10 @@ class KeyPlan {
 
   bool key_of_arguments(const Bound& bound, Receiver receiver, std::string& out) const;
   bool key_of_receiver(PyObject* receiver, std::string& out, bool& stands) const;
-  bool key_of_template(const Bound& bound, std::string& out) const;
+  bool key_of_template(const Bound& bound, Receiver receiver, std::string& out) const;
   bool append_part(const TemplatePart& part, PyObject* value, Quote quote, std::string& out) const;
-  bool key_of_builder(const Bound& bound, std::string& out) const;
-  nb::object call_builder(const Bound& bound) const;
+  bool key_of_builder(const Bound& bound, Receiver receiver, std::string& out) const;
+  nb::object call_builder(const Bound& bound, Receiver receiver) const;
   bool refuse(const Parameter& parameter, const KeyWriter& text, PyObject* value) const;
 
   std::string function_, prefix_;

@@ -10,7 +10,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tiercel._cached_template import Template
@@ -122,8 +122,16 @@ def defined_in_class(function: Callable[..., Any]) -> bool:
 
 def first_is_receiver(function: Callable[..., Any]) -> bool:
     """A method, as far as can be told before Python says so by __set_name__: in a class, and its first parameter is called so."""
-    first = next(iter(signature_of(function).parameters), None)
-    return defined_in_class(function) and first in ("self", "cls")
+    parameters = list(signature_of(function).parameters.values())
+    return defined_in_class(function) and takes_receiver(parameters) and parameters[0].name in ("self", "cls")
+
+
+def takes_receiver(parameters: Sequence[inspect.Parameter]) -> bool:
+    """Whether the first argument can come by position at all."""
+    return bool(parameters) and parameters[0].kind not in (
+        inspect.Parameter.KEYWORD_ONLY,
+        inspect.Parameter.VAR_KEYWORD,
+    )
 
 
 def names_around_decorator() -> dict[str, Any]:

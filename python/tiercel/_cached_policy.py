@@ -9,12 +9,13 @@ import inspect
 import logging
 import random
 import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tiercel import _codec
-from tiercel._cached_plan import Planner
+from tiercel._cached_plan import Planner, takes_receiver
 from tiercel._cached_template import Template
 from tiercel._errors import NotCacheable
 from tiercel._expiry import expire_of_result
@@ -44,7 +45,8 @@ class Options:
 
 
 class Policy:
-    """Native code calls complete, misfit, owner and plain; the subclasses have read or read_now, refresh and invalidate."""
+    """Native code calls complete, misfit, owner, belongs_to, is_receiver and plain; the subclasses have read or read_now, refresh and
+    invalidate."""
 
     cached: _core.CachedFunction
 
@@ -56,6 +58,7 @@ class Policy:
         self.given_up = False
         self._planned = planner.complete
         self._built: dict[str, Any] = {}
+        self._owners: list[weakref.ref[type]] = []  # whose method it is: several where a decorator makes the class anew
         self._stores = 0
         self._refusals_logged = False
 
@@ -96,6 +99,17 @@ class Policy:
         for name in self.name.split(".")[:-1]:
             found = getattr(found, name, None)
         return found if isinstance(found, type) else None
+
+    def belongs_to(self, owner: type) -> bool:
+        """Whether it is a method of the class that names it: written in its body, not made elsewhere and only named there too."""
+        written_in, _, _ = getattr(self.function, "__qualname__", "").rpartition(".")
+        here = written_in == owner.__qualname__ and getattr(self.function, "__module__", None) == owner.__module__
+        if here:
+            self._owners.append(weakref.ref(owner))
+        return here and takes_receiver(self.planner.parameters)
+
+    def is_receiver(self, first: object) -> bool:
+        return any(isinstance(first, owner) for owner in (ref() for ref in self._owners) if owner is not None)
 
     # A result
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import abc
 import collections
 import dataclasses
 import datetime
 import decimal
 import enum
+import inspect
 import json
+import pickle
 import typing
 import uuid
 from pathlib import Path
@@ -232,9 +235,164 @@ def test_a_function_put_on_a_class_later_leaves_its_receiver_out_when_bound() ->
     assert Late().get.key(3) == "late:3"  # type: ignore[attr-defined]
 
 
+async def test_a_plain_function_that_a_class_names_as_well_keeps_its_first_argument() -> None:
+    @cache.cached("user")
+    async def get_user(user_id: int) -> int:
+        return user_id
+
+    class Registry:
+        load = get_user
+
+    @dataclasses.dataclass(slots=True)
+    class Dependencies:
+        load: Any = get_user
+
+    for keyed in (get_user, Registry.load, Dependencies().load):
+        assert keyed.key(7) == "user:7"
+    assert [await get_user(1), await Registry.load(2), await Dependencies().load(3), await get_user(4)] == [1, 2, 3, 4]
+
+
+def test_only_the_class_whose_body_it_stands_in_makes_a_method_of_it() -> None:
+    async def get(this: int, x: int) -> None: ...
+
+    here = {"__module__": __name__, "__qualname__": "Names"}
+    for module, qualified, expected in (
+        (__name__, "Names.get", "p:2"),
+        (__name__, "Names.make.<locals>.get", "p:1:2"),
+        (__name__, "NamesToo.get", "p:1:2"),
+        ("elsewhere", "Names.get", "p:1:2"),
+    ):
+        get.__module__, get.__qualname__ = module, qualified
+        made = cache.cached("p")(get)
+        type("Names", (), {**here, "get": made, "again": made})
+        arguments = (2,) if expected == "p:2" else (1, 2)
+        assert made.key(*arguments) == expected
+
+
+def test_a_method_stays_one_under_another_name_in_its_class_and_in_others() -> None:
+    class Other(Service):
+        fetch = Service.named_otherwise
+
+        class Inner:
+            fetch = Service.named_otherwise
+
+    class Unrelated:
+        fetch = Service.named_otherwise
+
+    for owner in (Other, Other.Inner, Unrelated):
+        assert owner().fetch.key("42") == owner.fetch.key("42") == "this:42"
+    assert Service.named_otherwise.key("42") == "this:42"
+
+
+async def test_a_function_of_keywords_alone_has_no_receiver() -> None:
+    class Queries:
+        @cache.cached("query")
+        async def run(*, user_id: int) -> int:  # type: ignore[misc]
+            return user_id
+
+        @cache.cached("any")
+        async def any(**filters: int) -> Any:  # type: ignore[misc]
+            return filters
+
+    assert [await Queries.run(user_id=user) for user in (1, 2)] == [1, 2]  # type: ignore[misc]
+    assert [await Queries.any(user=user) for user in (1, 2)] == [{"user": 1}, {"user": 2}]  # type: ignore[misc]
+    assert Queries.run.key(user_id=1) == "query:1"  # type: ignore[call-arg, misc]
+
+
+async def test_a_receiver_among_the_rest_is_left_out_and_nothing_else() -> None:
+    class Wide(Tenant):
+        @cache.cached("wide")
+        async def get(*args: Any, **options: Any) -> Any:
+            return args[1:]
+
+        @cache.cached("built", key_builder=lambda self, *ids: f"{self and self.tenant}-{ids}")
+        async def built(*args: Any) -> None: ...
+
+        @cache.cached(key="named:{args}")
+        async def named(*args: Any) -> None: ...
+
+    class Plain:
+        get = vars(Wide)["get"]
+
+    wide, plain = Wide("acme"), Plain()
+    assert plain.get.key(1) == Plain.get.key(1) == "wide:~a(~i1)"
+    assert plain.get.key() == "wide" and plain.get.key(1, deep=True) == "wide:~a(~i1):~k(deep=~b1)"
+    assert wide.get.key(1) == "wide:acme:~a(~i1)" and wide.get.key() == "wide:acme"
+    assert [await wide.get(1), await wide.get(2), await Wide.get(wide, 2), await Wide.get()] == [(1,), (2,), (2,), ()]
+    assert wide.built.key(1) == "built:acme-(1,)" and Wide.built.key(1) == "built:None-(1,)"
+    with pytest.raises(TypeError, match="the key needs 'args', which is not known through the class"):
+        Wide.named.key(1)
+
+
 def test_an_instance_with_a_cache_key_puts_its_value_in() -> None:
     assert Tenant("acme").get.key("4:2") == "user:acme:4%3A2"
     assert Tenant(7).get.key("42") == "user:~i7:42"
+
+
+@pytest.mark.parametrize("method", ["key", "invalidate"])
+def test_through_a_class_with_a_cache_key_no_key_is_named(method: str) -> None:
+    class Late(Tenant): ...
+
+    Late.get_late = cache.cached("late")(Service.get.__wrapped__)  # type: ignore[attr-defined]
+    for function in (Tenant.get, Tenant.named_otherwise, Late.get, Late.get_late):  # type: ignore[attr-defined]
+        with pytest.raises(
+            TypeError, match=rf"Service\.\w+\.{method}\(\): what __cache_key__\(\).* call it on an instance"
+        ):
+            getattr(function, method)("42")
+
+
+async def test_through_a_class_with_a_cache_key_all_else_goes_on() -> None:
+    class Account(Tenant):
+        @cache.cached("name")
+        async def name(self, upper: bool = False) -> str:
+            """Whose."""
+            return self.tenant.upper() if upper else self.tenant
+
+        @cache.cached("shared", exclude=["self"])
+        async def shared(self, x: int) -> None: ...
+
+        @cache.cached(key="named:{x}")
+        async def named(self, x: int) -> None: ...
+
+    one, two = Account("one"), Account("two")
+    assert await Account.name(one) == await one.name() == "one" and await Account.name(two) == "two"
+    assert await Account.name.refresh(one, upper=True) == await Account.name.uncached(one, True) == "ONE"
+    assert Account.name.__doc__ == "Whose." and list(inspect.signature(Account.name).parameters) == ["self", "upper"]
+    assert Account.name == Account.name and inspect.iscoroutinefunction(Account.name)
+    assert Account.shared.key(1) == one.shared.key(1) == "shared:1" and Account.named.key(1) == "named:1"
+    assert Account.of_class.key(1) == "c:1" and Account.of_static.key(1) == "s:1"
+    assert pickle.loads(pickle.dumps(Tenant.get)) == Tenant.get
+
+
+def test_an_abstract_method_stays_abstract_below_a_cache_key() -> None:
+    class Base(abc.ABC):
+        @cache.cached("f")
+        @abc.abstractmethod
+        async def f(self) -> None: ...
+
+        def __cache_key__(self) -> str:
+            return ""
+
+    class Derived(Base): ...
+
+    with pytest.raises(TypeError, match="abstract"):
+        Derived()  # type: ignore[abstract]
+
+
+async def test_a_class_that_serves_as_a_namespace_keeps_the_first_argument() -> None:
+    class Queries:
+        @cache.cached("by")
+        async def by_id(user_id: int) -> int:  # type: ignore[misc]
+            return user_id
+
+        @cache.cached("this")
+        async def method(this, x: int) -> int:
+            return x
+
+    assert [await Queries.by_id(user) for user in (1, 2)] == [1, 2]  # type: ignore[arg-type]
+    assert await Queries.by_id.refresh(3) == await Queries.by_id(3) == 3  # type: ignore[arg-type]
+    queries = Queries()
+    assert await Queries.method(queries, 1) == await queries.method(1) == 1 and await cache.exists("this:1")
 
 
 # Values
