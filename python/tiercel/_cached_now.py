@@ -31,14 +31,22 @@ class LeftInvalidation:
     """An invalidation made on a loop's own thread: it holds in this process and is on its way. False, because not yet confirmed;
     `await` it to know how it ended."""
 
-    def __init__(self, task: asyncio.Task[Invalidation]) -> None:
-        self._task = task
+    def __init__(self, end: asyncio.Future[Invalidation]) -> None:
+        self._end = end
 
     def __bool__(self) -> bool:
         return False
 
     def __await__(self) -> Generator[Any, None, Invalidation]:
-        return self._task.__await__()
+        return self._end.__await__()
+
+
+class Stopped(Exception):
+    """Carries a function's StopIteration through operations, which end by one themselves."""
+
+    def __init__(self, stop: StopIteration) -> None:
+        super().__init__(stop)
+        self.stop = stop
 
 
 class Load:
@@ -49,8 +57,11 @@ class Load:
         self.value: Any = MISSING
 
     def __call__(self) -> Loaded:
-        value = self.run()
-        loaded = self.policy.loaded(value)
+        try:
+            value = self.run()
+            loaded = self.policy.loaded(value)
+        except StopIteration as stop:
+            raise Stopped(stop) from None
         self.value = value
         return loaded
 
@@ -65,17 +76,12 @@ class ReadNow(Policy):
 
     def read_now(self, key: str, args: Arguments, kwargs: Keywords, skip_value: bool = False) -> Any:
         load, tags = Load(self, args, kwargs), self.tags(args, kwargs)
-        if not _sync.may_wait():
-            return self._call_and_leave(key, load, tags, skip_value)
-        outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=skip_value)
-        if outcome.kind == "hit":
-            value = self.decoded(key, outcome)
-            if value is not MISSING and not outcome.stale:
-                return value
-            if value is not MISSING and self.options.stale is not None:
-                return self._stale(key, value, outcome, load, tags)
-            outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True)
-        return self._answer(key, outcome, load)
+        way = self._wait_for if _sync.may_wait() else self._call_and_leave
+        try:
+            return way(key, load, tags, skip_value)
+        except Stopped as carrier:
+            stop = carrier.stop
+        raise stop
 
     def refresh(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
         return self.read_now(key, args, kwargs, skip_value=True)
@@ -83,7 +89,18 @@ class ReadNow(Policy):
     def invalidate(self, key: str) -> Invalidation | LeftInvalidation:
         if _sync.may_wait():
             return _invalidation_of(_sync.wait(self.cache, self.cache._invalidate([key], ())))
-        return LeftInvalidation(asyncio.get_running_loop().create_task(self.cache.invalidate(key)))
+        loop = asyncio.get_running_loop()
+        operation = self.cache._invalidate([key], ())
+        try:
+            operation._begin_at(
+                loop
+            )  # now, and not when a task comes to run: what is read next must not find the old value
+        except StopIteration as end:
+            ended = loop.create_future()
+            ended.set_result(_invalidation_of(end.value))
+            return LeftInvalidation(ended)
+        self.cache._forget(key)  # it may be another loop that carries it out
+        return LeftInvalidation(loop.create_task(_end_of(operation)))
 
     def plain(self, target: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(target)
@@ -91,6 +108,15 @@ class ReadNow(Policy):
             return target(*args, **kwargs)
 
         return function
+
+    def _wait_for(self, key: str, load: Load, tags: tuple[str, ...], skip_value: bool) -> Any:
+        outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=skip_value)
+        if outcome.kind == "hit":
+            value = self._hit(key, outcome, load, tags)
+            if value is not MISSING:
+                return value
+            outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True)
+        return self._answer(key, outcome, load)
 
     def _answer(self, key: str, outcome: _core.Outcome, load: Load) -> Any:
         if load.value is not MISSING:
@@ -101,15 +127,27 @@ class ReadNow(Policy):
                 return value
         return load.run()
 
+    def _hit(self, key: str, outcome: _core.Outcome, load: Load, tags: tuple[str, ...]) -> Any:
+        """MISSING: it does not serve, because it does not decode, or is past its expiry and nobody asked for such."""
+        value = self.decoded(key, outcome)
+        if value is MISSING or not outcome.stale:
+            return value
+        return MISSING if self.options.stale is None else self._stale(key, value, outcome, load, tags)
+
     def _stale(self, key: str, value: Any, outcome: _core.Outcome, load: Load, tags: tuple[str, ...]) -> Any:
         """The value past its expiry at once; who is elected refreshes it in a thread of its own."""
-        if outcome.refresh_wanted and key not in self._refreshes:
-            self._refreshes.add(key)
-            refresh = functools.partial(self._refresh_behind, key, load, tags)
-            threading.Thread(
-                target=contextvars.copy_context().run, args=(refresh,), name="tiercel-refresh", daemon=True
-            ).start()
+        if outcome.refresh_wanted:
+            self._begin_refresh(key, load, tags)
         return value
+
+    def _begin_refresh(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
+        if key in self._refreshes:
+            return
+        self._refreshes.add(key)
+        refresh = functools.partial(self._refresh_behind, key, load, tags)
+        threading.Thread(
+            target=contextvars.copy_context().run, args=(refresh,), name="tiercel-refresh", daemon=True
+        ).start()
 
     def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
@@ -131,7 +169,11 @@ class ReadNow(Policy):
         try:
             waiter = operation._begin_at(asyncio.get_running_loop())
         except StopIteration as end:
-            return self._answer(key, end.value, load)
+            outcome = end.value
+            if outcome.kind != "hit":
+                return self._answer(key, outcome, load)
+            value = self._hit(key, outcome, load, tags)
+            return self._call_and_leave(key, load, tags, skip_value=True) if value is MISSING else value
         self._warn_of_blocking()
         try:
             loaded = load()
@@ -140,8 +182,23 @@ class ReadNow(Policy):
             raise
         handed.set_result(loaded)
         _left.add(operation)
-        waiter.add_done_callback(functools.partial(_end, operation))
+        waiter.add_done_callback(functools.partial(self._end, operation, key, load, tags))
         return load.value
+
+    def _end(
+        self, operation: _core.Operation[_core.Outcome], key: str, load: Load, tags: tuple[str, ...], _: object
+    ) -> None:
+        _left.discard(operation)
+        try:
+            operation.send(None)
+        except StopIteration as end:
+            outcome = end.value
+            if outcome.kind == "hit" and (outcome.stale or self.decoded(key, outcome) is MISSING):
+                # What was loaded meanwhile was not asked for, and is not fenced any more.
+                self._begin_refresh(key, Load(self, load.args, load.kwargs), tags)
+        except Exception:
+            log.exception("What a `def` function left to the event loop failed")
+        operation.close()
 
     def _warn_of_blocking(self) -> None:
         if not self.cache._warned_of_blocking:
@@ -154,15 +211,8 @@ class ReadNow(Policy):
             )
 
 
-def _end(operation: _core.Operation[_core.Outcome], _: object) -> None:
-    _left.discard(operation)
-    try:
-        operation.send(None)
-    except StopIteration:
-        pass
-    except Exception:
-        log.exception("What a `def` function left to the event loop failed")
-    operation.close()
+async def _end_of(invalidation: _core.Operation[_core.Outcome]) -> Invalidation:
+    return _invalidation_of(await invalidation)
 
 
 def _invalidation_of(outcome: _core.Outcome) -> Invalidation:

@@ -42,6 +42,17 @@ class Rates:
         self.get = get
 
 
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def refreshed() -> None:
+    """Until no thread refreshes any more; the loop goes on meanwhile, because the threads may wait for it."""
+    while any(thread.name == "tiercel-refresh" for thread in threading.enumerate()):
+        await asyncio.sleep(0.001)
+
+
 def test_a_call_returns_the_value(cache: Cache) -> None:
     rates = Rates(cache)
     assert not inspect.iscoroutinefunction(rates.get)
@@ -113,6 +124,37 @@ def test_first_calls_that_meet_settle_on_one_codec(cache: Cache, monkeypatch: py
     assert len(installed) == 2 and installed[0] is installed[1]
 
 
+def test_a_stop_iteration_comes_through_too(cache: Cache) -> None:
+    rates = Rates(cache)
+    rates.answer = lambda currency: next(iter(()))
+    for call in (rates.get, rates.get.refresh, rates.get.uncached):
+        with pytest.raises(StopIteration):
+            call()
+    rates.gate.clear()
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(rates.get, "USD") for _ in range(4)]
+        while cache.stats().joined < 3:
+            threading.Event().wait(0.001)
+        rates.gate.set()
+        assert [type(one.exception(5)) for one in waiting] == [StopIteration] * 4
+    assert cache.stats().load_failures == cache.stats().loads == 3
+
+
+async def test_a_stop_iteration_comes_through_on_the_loops_own_thread(cache: Cache) -> None:
+    rates = Rates(cache)
+
+    def stop(currency: str) -> Any:
+        raise StopIteration("no", currency)
+
+    rates.answer = stop
+    with pytest.raises(StopIteration) as raised:
+        rates.get()
+    assert raised.value.args == ("no", "EUR") and "stop" in [frame.name for frame in raised.traceback]
+    await settle()
+    rates.answer = lambda currency: 1
+    assert rates.get() == 1
+
+
 def test_threads_share_one_load(cache: Cache) -> None:
     rates = Rates(cache)
     rates.gate.clear()
@@ -137,8 +179,7 @@ async def test_on_the_loops_own_thread_it_calls_at_once_and_leaves_the_fill(cach
     rates = Rates(cache)
     with caplog.at_level(logging.WARNING):
         assert rates.get("USD") == {"USD": 1.0} and rates.get("EUR") == {"EUR": 1.0}
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await settle()
         assert rates.get("USD") == {"USD": 1.0} and rates.get("EUR") == {"EUR": 1.0}
     assert rates.calls == ["USD", "EUR"]
     assert len([record for record in caplog.records if "running event loop" in record.message]) == 1
@@ -149,8 +190,7 @@ async def test_what_is_left_to_the_loop_is_fenced_against_an_invalidation_meanwh
     rates = Rates(cache)
     rates.get()
     await cache.delete("rates:EUR")
-    for _ in range(20):
-        await asyncio.sleep(0)
+    await settle()
     assert await cache.get("rates:EUR") is None
 
 
@@ -163,8 +203,7 @@ async def test_a_failure_on_the_loops_own_thread_leaves_nothing_behind(cache: Ca
     rates.answer = fail
     with pytest.raises(LookupError):
         rates.get()
-    for _ in range(20):
-        await asyncio.sleep(0)
+    await settle()
     rates.answer = lambda currency: 1
     assert rates.get() == 1
 
@@ -176,6 +215,60 @@ async def test_an_invalidation_on_the_loops_own_thread_is_pending_and_can_be_awa
     assert not pending and bool(await pending) is True
     await asyncio.to_thread(rates.get)
     assert len(rates.calls) == 2
+
+
+async def test_an_invalidation_on_the_loops_own_thread_holds_at_once(cache: Cache) -> None:
+    rates = Rates(cache)
+    await asyncio.to_thread(rates.get)
+    rates.get.invalidate()
+    rates.answer = lambda currency: "new"
+    assert rates.get() == "new"
+    await settle()
+    assert rates.get() == "new" and len(rates.calls) == 2 and await cache.get("rates:EUR") == "new"
+
+
+async def test_an_invalidation_holds_at_once_where_another_loop_owns_the_cache(cache: Cache) -> None:
+    rates = Rates(cache)
+    await asyncio.to_thread(rates.get)
+
+    def on_another_loop() -> tuple[object, bool]:
+        async def invalidate() -> tuple[object, bool]:
+            pending = rates.get.invalidate()
+            return cache._find("rates:EUR"), bool(await pending)
+
+        return asyncio.run(invalidate())
+
+    assert await asyncio.to_thread(on_another_loop) == (None, True)
+
+
+async def test_past_its_expiry_a_value_serves_on_the_loops_own_thread_while_a_thread_refreshes(cache: Cache) -> None:
+    with cache.testing() as t:
+        rates = Rates(cache, expire=60, stale=60)
+        await asyncio.to_thread(rates.get)
+        t.advance(61)
+        rates.answer = lambda currency: "new"
+        assert rates.get() == rates.get() == {"EUR": 1.0}
+        await refreshed()
+        assert rates.get() == "new" and len(rates.calls) == 2
+
+
+async def test_past_its_expiry_a_value_does_not_serve_a_function_that_did_not_ask_for_it(cache: Cache) -> None:
+    with cache.testing() as t:
+        await asyncio.to_thread(Rates(cache, expire=60, stale=60).get)
+        t.advance(61)
+        rates = Rates(cache, expire=60)
+        rates.answer = lambda currency: "new"
+        assert rates.get() == "new"
+        await settle()
+        assert rates.get() == "new" and len(rates.calls) == 1
+
+
+async def test_what_does_not_decode_is_replaced_on_the_loops_own_thread(cache: Cache) -> None:
+    await cache._store("rates:EUR", b"?", codec=2, usable_for=60.0)
+    rates = Rates(cache)
+    assert rates.get() == {"EUR": 1.0}
+    await settle()
+    assert rates.get() == {"EUR": 1.0} and len(rates.calls) == 1
 
 
 def test_past_its_expiry_a_value_serves_while_a_thread_refreshes(cache: Cache) -> None:

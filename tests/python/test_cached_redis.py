@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from support.servers import Server
 from tiercel import Cache
+from tiercel._codec import UNTYPED
 
 
 class User(BaseModel):
@@ -72,3 +73,22 @@ async def test_redis_gone_is_no_failure(fresh_redis: Server) -> None:
         assert await get_user(2) == User(id=2, name="ann")
         assert await get_user.refresh(3) == User(id=3, name="ann")
         assert bool(await get_user.invalidate(1)) is False
+
+
+async def test_a_stale_value_found_in_redis_on_the_loops_own_thread_is_refreshed(redis_server: Server) -> None:
+    calls: list[int] = []
+    async with Cache(redis_server.url(), l1_bytes_max=0) as cache:
+
+        @cache.cached("number", expire=60, stale=60)
+        def number() -> int:
+            calls.append(len(calls))
+            return calls[-1]
+
+        await cache._store("number", UNTYPED.encode(-1), codec=UNTYPED.id, usable_for=60.0, fresh_for=0.001)
+        await asyncio.sleep(0.01)
+        assert number() == 0
+        for _ in range(1000):
+            if await cache.get("number") == 1:
+                break
+            await asyncio.sleep(0.005)
+        assert calls == [0, 1] and await cache.get("number") == 1
