@@ -16,6 +16,13 @@ nb::object of_entry(const Outcome& outcome, nb::object (*value)(const Entry&)) {
   return outcome.entry ? value(*outcome.entry) : nb::none();
 }
 
+// As one item of a reply too: who reads it raises it.
+nb::object error_object(std::string_view text) {
+  nb::object words = nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+  if (!words.is_valid()) throw nb::python_error();
+  return nb::borrow(PyExc_ValueError)(words);
+}
+
 nb::object list_of(const std::vector<resp::Value>& items) {
   nb::list list;
   for (const resp::Value& item : items) list.append(reply_object(item));
@@ -90,7 +97,7 @@ nb::object reply_object(const resp::Value& value) {
       return bytes_of(value.text);
     case Type::simple_error:
     case Type::bulk_error:
-      return nb::borrow(PyExc_ValueError)(nb::str(value.text.data(), value.text.size()));
+      return error_object(value.text);
     case Type::array:
     case Type::set:
     case Type::push:
@@ -98,7 +105,7 @@ nb::object reply_object(const resp::Value& value) {
     case Type::map:
       return dict_of(value.items);
     case Type::oversized:
-      return nb::borrow(PyExc_ValueError)(nb::str("a reply longer than value_bytes_max"));
+      return error_object("a reply longer than value_bytes_max");
   }
   return nb::none();
 }

@@ -16,7 +16,7 @@ Argument: TypeAlias = str | bytes | int | float
 
 
 class RedisError(TiercelError):
-    """An error reply to a raw command, as the server worded it."""
+    """An error reply to a raw command, as the server worded it, also inside of a reply; or a reply that cannot be given."""
 
 
 _BLOCKS: Final = "it would block everything else on this connection"
@@ -31,7 +31,7 @@ _REFUSED: Final = {
     ),
     **dict.fromkeys(
         ("AUTH", "HELLO", "SELECT", "RESET", "QUIT", "MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH", "READONLY", "READWRITE", "ASKING",
-         "SWAPDB"),
+         "SWAPDB", "REPLCONF"),
         _STATE,
     ),
 }  # fmt: skip
@@ -65,7 +65,12 @@ class Client:
         outcome = await self._cache._command(words)
         if outcome.kind != "reply":
             raise Unavailable(outcome.error or "Redis is away")
-        reply = outcome.reply
+        try:
+            reply = outcome.reply
+        except (TypeError, ValueError) as error:  # a map with lists for keys, a number of too many digits
+            raise RedisError(
+                f"{words[0].decode(errors='replace')}: Python has no value for the reply: {error}"
+            ) from None
         if outcome.reply_is_error:
             text = str(reply)
             raise (Unavailable if text.startswith(("LOADING", "MASTERDOWN", "CLUSTERDOWN")) else RedisError)(text)
@@ -133,6 +138,8 @@ def _decode(reply: Any) -> Any:
         return [_decode(item) for item in reply]
     if isinstance(reply, dict):
         return {_decode(name): _decode(item) for name, item in reply.items()}
+    if isinstance(reply, Exception):  # an error, or what was too large to take
+        raise RedisError(str(reply))
     return reply
 
 
@@ -146,5 +153,7 @@ def _refuse(words: list[bytes]) -> None:
         why = _BLOCKS
     if name == "CLIENT" and (not upper or upper[0].decode(errors="replace") not in _CLIENT_ALLOWED):
         name, why = f"CLIENT {upper[0].decode(errors='replace') if upper else ''}".strip(), _STATE
+    if name == "SCRIPT" and upper[:1] == [b"DEBUG"]:
+        name, why = "SCRIPT DEBUG", _STATE
     if why is not None:
         raise ValueError(f"execute: {name} is refused, because {why}; open a client of your own for it")

@@ -8,6 +8,7 @@ import pytest
 
 from support.servers import Server
 from tiercel import Cache, TiercelError, Unavailable
+from tiercel._client import RedisError
 
 
 @pytest.fixture
@@ -69,12 +70,43 @@ async def test_an_error_reply_raises_in_the_servers_words(cache: Cache) -> None:
     [
         "BLPOP k 0", "brpop k 0", "XREAD BLOCK 0 STREAMS s $", "WAIT 1 0", "SUBSCRIBE c", "MONITOR", "SELECT 1", "AUTH x",
         "HELLO 2", "MULTI", "EXEC", "WATCH k", "CLIENT REPLY OFF", "CLIENT TRACKING OFF", "CLIENT SETNAME x", "CLIENT", "RESET",
-        "QUIT", "SWAPDB 0 1", "DEBUG SLEEP 1",
+        "QUIT", "SWAPDB 0 1", "DEBUG SLEEP 1", "REPLCONF LISTENING-PORT 1", "SCRIPT DEBUG YES", "script debug sync",
     ],
 )  # fmt: skip
 async def test_what_blocks_subscribes_or_changes_the_connection_is_refused(cache: Cache, command: str) -> None:
     with pytest.raises(ValueError, match="a client of your own"):
         await cache.client.execute(*command.split())
+
+
+async def test_a_reply_too_large_to_take_raises(redis_server: Server) -> None:
+    async with Cache(redis_server.url(), op_timeout=5, value_bytes_max=1000) as cache:
+        await cache.client.execute("SETRANGE", "large", 200_000, "x")
+        await cache.client.set("small", 1)
+        with pytest.raises(TiercelError, match="longer than value_bytes_max") as raised:
+            await cache.client.get("large")
+        assert not isinstance(raised.value, Unavailable)
+        with pytest.raises(TiercelError, match="longer than value_bytes_max"):
+            await cache.client.execute("MGET", "small", "large")
+        assert await cache.client.get("small") == "1"
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("return {map={[{1,2}]='x'}}", "unhashable"),
+        ("return {map={[{map={}}]='x'}}", "unhashable"),
+        ("return {big_number=string.rep('9', 4301)}", "digits"),
+        ("return {'fine', redis.error_reply('ERR in it')}", "ERR in it"),
+        ("return {map={a={redis.error_reply('ERR in it')}}}", "ERR in it"),
+        ("return redis.error_reply('ERR \\255')", "ERR \N{REPLACEMENT CHARACTER}"),
+    ],
+)
+async def test_a_reply_that_python_has_no_value_for_raises(cache: Cache, script: str, why: str) -> None:
+    with pytest.raises(RedisError, match=why):
+        await cache.client.execute("EVAL", f"redis.setresp(3); {script}", 0)
+    assert await cache.client.execute("EVAL", "return {big_number='123456789012345678901234567890'}", 0) == int(
+        "123456789012345678901234567890"
+    )
 
 
 async def test_what_is_not_a_command_is_refused(cache: Cache) -> None:
