@@ -2,6 +2,8 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
+
 #include "arguments.hpp"
 #include "bind.hpp"
 #include "cache_core.hpp"
@@ -101,6 +103,12 @@ nb::object store(nb::handle self, nb::handle key, nb::bytes payload, int codec, 
   return operation(self, std::move(request));
 }
 
+// Named twice is named once, also in what is counted.
+void drop_repeats(std::vector<std::string>& names) {
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+}
+
 nb::object invalidate(nb::handle self, nb::handle keys, nb::handle tags) {
   if (PyUnicode_Check(keys.ptr()) || PyBytes_Check(keys.ptr()))
     throw nb::type_error("keys: expected a list of keys, not one key");
@@ -112,6 +120,8 @@ nb::object invalidate(nb::handle self, nb::handle keys, nb::handle tags) {
   }
   if (PyUnicode_Check(tags.ptr())) throw nb::type_error("tags: expected a list of str, not one str");
   for (nb::handle tag : nb::iter(tags)) request->tags.push_back(text("tags", tag, kTagBytesMax));
+  drop_repeats(request->keys);
+  drop_repeats(request->tags);
   return operation(self, std::move(request));
 }
 

@@ -61,6 +61,13 @@ async def test_two_long_keys_that_differ_at_the_end_are_two_keys(cache: Cache) -
     assert await cache.get(long + "2") == 2
 
 
+async def test_a_key_named_twice_counts_once(cache: Cache) -> None:
+    long = "x" * 1_000_000
+    for key in ("one", "two", long):
+        await cache.set(key, 1)
+    assert await cache.delete("one", "two", "one", b"two", long, long, "none", "none") == 3
+
+
 @pytest.mark.parametrize("call", ["get", "set", "delete", "exists", "ttl"])
 async def test_an_empty_key_is_refused_by_every_operation(cache: Cache, call: str) -> None:
     with pytest.raises(ValueError, match="key"):
