@@ -14,7 +14,7 @@ from tiercel import _core, _gather
 from tiercel._codec import UNTYPED, codec_for
 from tiercel._driver import Driver
 from tiercel._errors import AuthenticationError, NotCacheable, ServerTooOld
-from tiercel._expiry import Expire, parse_expire
+from tiercel._expiry import Expire, expire_of_result, parse_expire, parse_expire_option
 from tiercel._settings import Settings, check_keywords
 from tiercel._stats import Stats, stats_of
 from tiercel._types import MISSING, Loaded
@@ -177,13 +177,16 @@ class Cache(_core.CacheCore):
         return sum(outcome.kind == "stored" for outcome in outcomes)
 
     async def get_or_load(
-        self, key: Key, loader: Callable[[], Any], expire: Expire = EXPIRE, *,
+        self, key: Key, loader: Callable[[], Any], expire: ExpireOption = EXPIRE, *,
         tags: Iterable[str] = (), fresh: float | Literal["now"] | None = None, type: Any = None,
     ) -> Any:  # fmt: skip
-        """The value, or what `loader` (plain or async) returns, which is stored. However many call at once, one load runs."""
+        """The value, or what `loader` (plain or async) returns, which is stored. However many call at once, one load runs.
+
+        `expire` may be a function of the result; 0 or less from it: do not store.
+        """
         if not callable(loader):
             raise TypeError(f"loader: expected a function without arguments, not {loader.__class__.__name__}")
-        usable_for = parse_expire(expire)
+        life = parse_expire_option(expire)
         codec = self._codec_for(type)
         own: list[Any] = []
 
@@ -191,11 +194,15 @@ class Cache(_core.CacheCore):
             value = loader()
             own[:] = [await value if inspect.isawaitable(value) else value]
             try:
-                return Loaded("value", codec.encode(own[0]), codec.id, usable_for)
+                payload = codec.encode(own[0])
             except NotCacheable:
                 if self._strict:
                     raise
                 return Loaded("uncacheable")
+            usable_for = expire_of_result(life(own[0])) if callable(life) else life
+            if usable_for == 0:
+                return Loaded("answer_only", payload, codec.id)
+            return Loaded("value", payload, codec.id, usable_for)
 
         names = _names(tags)
         outcome = await self._get_or_load(key, load, tags=names, fresh=fresh)

@@ -237,3 +237,34 @@ async def test_a_failed_load_is_not_kept_alive(cache: Cache) -> None:
         trace = weakref.ref(failure)
     gc.collect()
     assert trace() is None
+
+
+async def test_the_expiry_may_depend_on_the_result(cache: Cache) -> None:
+    for value, expire, left in (("short", "1m", 60.0), ("long", 3600, 3600.0), ("ever", None, None)):
+        asked: list[Any] = []
+
+        def of_result(result: Any, asked: list[Any] = asked, expire: Any = expire) -> Any:
+            asked.append(result)
+            return expire
+
+        assert await cache.get_or_load(value, lambda value=value: value, expire=of_result) == value
+        assert await cache.ttl(value) == (left if left is None else pytest.approx(left, abs=1)) and asked == [value]
+
+
+@pytest.mark.parametrize("expire", [0, -5])
+async def test_an_expiry_of_the_result_that_is_not_above_zero_answers_all_and_keeps_nothing(
+    cache: Cache, expire: int
+) -> None:
+    load = Loader([1])
+    calls = [asyncio.create_task(cache.get_or_load("key", load, expire=lambda result: expire)) for _ in range(3)]
+    await settle()
+    load.may_return.set()
+    assert await asyncio.gather(*calls) == [[1]] * 3 and load.calls == 1
+    assert not await cache.exists("key")
+
+
+async def test_an_expiry_of_the_result_that_cannot_be_meant_raises(cache: Cache) -> None:
+    for expire, error in (("5 parsecs", ValueError), ([1], TypeError)):
+        with pytest.raises(error, match="expire"):
+            await cache.get_or_load("key", lambda: 1, expire=lambda result, expire=expire: expire)  # type: ignore[misc]
+    assert await cache.get("key") is None
