@@ -5,6 +5,7 @@ A decorated function is native (_core.CachedFunction: python/bindings/cached_fun
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -79,7 +80,7 @@ def cached(
         is_async = _checked_function(function)
         if not is_async and hard_timeout is not None:
             raise ValueError(
-                f"hard_timeout: {function.__qualname__}() is a `def` function, which cannot be stopped; make it `async def`"
+                f"hard_timeout: {_name(function)}() is a `def` function, which cannot be stopped; make it `async def`"
             )
         if is_method is None:
             is_method = first_is_receiver(function)
@@ -184,13 +185,28 @@ def _checked_function(function: Any) -> bool:
     """Whether it is async."""
     if isinstance(function, type) or not callable(function):
         raise TypeError(f"cached: expected a function, not {function!r}")
-    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+    if isinstance(function, functools.partial):
         raise TypeError(
-            f"cached: {function.__qualname__}() is a generator, whose items come one by one; return a list to cache it"
+            f"cached: {function!r}: what a partial has bound would not stand in the key; cache {_name(function.func)}() itself, and "
+            f"make the partial of what that gives"
+        )
+    if inspect.ismethod(function) and hasattr(type(function.__self__), "__cache_key__"):
+        raise TypeError(
+            f"cached: {function!r}: what __cache_key__() says would not stand in the key of a method that is bound already; decorate "
+            f"{_name(function)}() in its class"
+        )
+    # An object's own __call__, for callables that are no functions.
+    called = type(function).__call__
+    if any(inspect.isasyncgenfunction(it) or inspect.isgeneratorfunction(it) for it in (function, called)):
+        raise TypeError(
+            f"cached: {_name(function)}() is a generator, whose items come one by one; return a list to cache it"
         )
     try:
         signature_of(function)
     except ValueError:
         raise TypeError(f"cached: {function!r} does not show its parameters; wrap it in a function that does") from None
-    # An object's own __call__, for callables that are no functions.
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)

@@ -6,6 +6,7 @@ tried again at the first call.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import types
@@ -47,7 +48,7 @@ class Planner:
 
     def resolve(self, local_names: Mapping[str, Any] = types.MappingProxyType({})) -> None:
         """Turns annotations written as text into what they name, where that is known by now."""
-        inner = inspect.unwrap(self.function)
+        inner = _innermost(self.function)
         names = {**local_names, **_closure_of(inner)}
         for name, annotation in self._annotations.items():
             if _is_unresolved(annotation):
@@ -146,6 +147,14 @@ def names_around_decorator() -> dict[str, Any]:
             break  # a function, or the module; class bodies are looked through
         frame = frame.f_back
     return names
+
+
+def _innermost(function: Any) -> Any:
+    """The function that annotations were written in: below decorators, partials and objects with __call__."""
+    function = inspect.unwrap(function)
+    while isinstance(function, functools.partial):
+        function = inspect.unwrap(function.func)
+    return type(function).__call__ if callable(function) and not hasattr(function, "__globals__") else function
 
 
 def _is_unresolved(annotation: Any) -> bool:

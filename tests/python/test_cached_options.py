@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import logging
 from typing import Any
 
@@ -18,6 +19,9 @@ from tiercel._types import Loaded
 @pytest.fixture
 def cache() -> Cache:
     return Cache("memory://")
+
+
+Number = int
 
 
 class Counted:
@@ -124,6 +128,52 @@ def test_what_is_of_the_wrong_type_is_a_type_error_at_decoration(
         cached_async(cache, Counted(), **options)
 
 
+async def test_a_partial_is_refused_because_its_key_would_not_tell_what_it_has_bound(cache: Cache) -> None:
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    async def numbers(n: int) -> Any:
+        yield n
+
+    for partial in (
+        functools.partial(add, 1),
+        functools.partial(functools.partial(add, b=1), 1),
+        functools.partial(numbers, 1),
+    ):
+        for options in ({"prefix": "f"}, {"key": "f"}, {"prefix": "f", "hard_timeout": 1}):
+            for made in (partial, staticmethod(partial)):
+                with pytest.raises(TypeError, match=r"functools\.partial\(.*cache \S+\(\) itself"):
+                    cache.cached(**options)(made)  # type: ignore[call-overload]
+    one, two = (functools.partial(cache.cached("f")(add), bound) for bound in (1, 2))
+    assert [await one(1), await two(1), await one(1)] == [2, 3, 2]
+
+
+async def test_a_bound_method_is_refused_where_its_receiver_stands_in_keys(cache: Cache) -> None:
+    class Tenant:
+        def __cache_key__(self) -> str:
+            return "acme"
+
+        async def get(self, x: int) -> int:
+            return x
+
+    with pytest.raises(TypeError, match=r"decorate \S+Tenant\.get\(\) in its class"):
+        cache.cached("f")(Tenant().get)
+
+
+def test_annotations_of_what_wraps_a_partial_or_is_an_object_with_call_are_found(cache: Cache) -> None:
+    def add(a: Number, b: Number) -> int:
+        return a + b
+
+    wrapped = functools.wraps(functools.partial(add, 1))(lambda b: add(1, b))
+    assert cache.cached("f")(wrapped).key(7) == "f:7"
+
+    class Adds:
+        def __call__(self, a: Number) -> int:
+            return a
+
+    assert cache.cached("f")(Adds()).key(7) == "f:7"
+
+
 def test_what_is_no_function_or_yields_is_refused_at_decoration(cache: Cache) -> None:
     async def agenerator() -> Any:
         yield 1
@@ -133,14 +183,19 @@ def test_what_is_no_function_or_yields_is_refused_at_decoration(cache: Cache) ->
 
     class Class: ...
 
-    for wrong in (agenerator, generator):
+    class Yields:
+        def __call__(self) -> Any:
+            yield 1
+
+    for wrong in (agenerator, generator, Yields()):
         with pytest.raises(TypeError, match="generator"):
             cache.cached("f")(wrong)
     for wrong in (Class, 3, None):
         with pytest.raises(TypeError, match="expected a function"):
             cache.cached("f")(wrong)  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="hard_timeout"):
-        cache.cached("f", hard_timeout=1)(lambda: 1)
+    for plain in (lambda: 1, Counted()):
+        with pytest.raises(ValueError, match=r"hard_timeout: .*\(\) is a `def` function"):
+            cache.cached("f", hard_timeout=1)(plain)
     with pytest.raises(TypeError, match=r"tiercel\.Cache"):
         _core.CachedFunction(len, object(), None, ("f", "p", [], None, None), True, False)  # type: ignore[arg-type]
 
