@@ -91,10 +91,9 @@ class ReadNow(Policy):
             return _invalidation_of(_sync.wait(self.cache, self.cache._invalidate([key], ())))
         loop = asyncio.get_running_loop()
         operation = self.cache._invalidate([key], ())
+        # Begun now, and not when a task comes to run: what is read next must not find the old value.
         try:
-            operation._begin_at(
-                loop
-            )  # now, and not when a task comes to run: what is read next must not find the old value
+            operation._begin_at(loop)
         except StopIteration as end:
             ended = loop.create_future()
             ended.set_result(_invalidation_of(end.value))
@@ -145,9 +144,11 @@ class ReadNow(Policy):
             return
         self._refreshes.add(key)
         refresh = functools.partial(self._refresh_behind, key, load, tags)
-        threading.Thread(
-            target=contextvars.copy_context().run, args=(refresh,), name="tiercel-refresh", daemon=True
-        ).start()
+        run = contextvars.copy_context().run
+        try:
+            threading.Thread(target=run, args=(refresh,), name="tiercel-refresh", daemon=True).start()
+        except RuntimeError:  # no more threads, or the process ends: the next call tries again
+            self._refreshes.discard(key)
 
     def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:

@@ -284,6 +284,26 @@ def test_past_its_expiry_a_value_serves_while_a_thread_refreshes(cache: Cache) -
         assert rates.get() == "new" and len(rates.calls) == 2
 
 
+def test_where_no_thread_can_be_started_the_stale_value_serves_and_the_next_call_tries_again(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with cache.testing() as t:
+        rates = Rates(cache, expire=60, stale=60)
+        rates.get()
+        t.advance(61)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            assert rates.get() == rates.get() == {"EUR": 1.0} and len(rates.calls) == 1
+        rates.get()
+        for thread in threading.enumerate():
+            if thread.name == "tiercel-refresh":
+                thread.join(5)
+        assert len(rates.calls) == 2
+
+
 def test_methods_and_class_methods(cache: Cache) -> None:
     class Service:
         calls = 0
