@@ -41,12 +41,17 @@ bool ensure_ready(CachedFacts& facts) {
   return done.is_valid();
 }
 
-// Called through the class, whatever is no instance of it is an argument like any other: someone uses the class as a namespace.
+// Called on an instance, a plain function that a class only names is the same call as f(instance), wherever that has a key. Called
+// through the class, whatever is no instance of it is an argument like any other: someone uses the class as a namespace.
 bool receiver_in(const CachedFacts& facts, const Bound& bound, bool by_instance, Receiver& receiver) {
   receiver = by_instance || facts.is_method ? Receiver::given : Receiver::none;
-  if (by_instance || !facts.is_method_by_place) return true;
-  PyObject* const first = facts.plan().first_argument(bound);
+  const bool in_doubt = by_instance ? !facts.is_method : facts.is_method_by_place;
+  PyObject* const first = in_doubt ? facts.plan().first_argument(bound) : nullptr;
   if (first == nullptr) return true;
+  if (by_instance) {
+    if (facts.plan().has_key(first)) receiver = Receiver::none;
+    return PyErr_Occurred() == nullptr;
+  }
   nb::object is_one = nb::steal(PyObject_CallMethod(facts.policy.ptr(), "is_receiver", "O", first));
   if (is_one.is_valid() && is_one.ptr() == Py_False) receiver = Receiver::none;
   return is_one.is_valid();

@@ -252,6 +252,27 @@ async def test_a_plain_function_that_a_class_names_as_well_keeps_its_first_argum
     assert [await get_user(1), await Registry.load(2), await Dependencies().load(3), await get_user(4)] == [1, 2, 3, 4]
 
 
+async def test_a_plain_function_called_on_an_instance_that_has_a_key_is_the_same_call() -> None:
+    @cache.cached("profile")
+    async def get_profile(user: Any, *, upper: bool = False) -> Any:
+        return user.tenant
+
+    @dataclasses.dataclass
+    class User:
+        tenant: str
+        profile = get_profile
+
+    class Account(Tenant):
+        profile = get_profile
+
+    for owner in (User, Account):
+        one, two = owner("one"), owner("two")
+        assert [await one.profile(), await two.profile(), await get_profile(two)] == ["one", "two", "two"]
+        assert one.profile.key() == owner.profile.key(one) == get_profile.key(one) != two.profile.key()
+        await two.profile.invalidate()
+        assert await cache.get(get_profile.key(one)) == "one" and await cache.get(get_profile.key(two)) is None
+
+
 def test_only_the_class_whose_body_it_stands_in_makes_a_method_of_it() -> None:
     async def get(this: int, x: int) -> None: ...
 
