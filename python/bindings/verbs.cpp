@@ -106,7 +106,17 @@ Outcome StoreRequest::unanswered() const { return owner_is_slow(Outcome::Kind::n
 
 // The owner is blocked and will do it later; what this process can do at once, it does.
 void InvalidateRequest::given_up(Engine& engine) const {
-  for (const std::string& key : keys) engine.forget(key);
+  switch (what) {
+    case What::names:
+      for (const std::string& key : keys) engine.forget(key);
+      for (const std::string& tag : tags) engine.forget_tag(tag);
+      return;
+    case What::pattern:
+      return engine.forget_matching(pattern);
+    case What::everything:
+      break;
+  }
+  engine.forget_all();
 }
 
 OperationId InvalidateRequest::submit(Engine& engine, Timestamp now) {

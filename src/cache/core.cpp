@@ -123,6 +123,7 @@ void Core::replay_pending(Timestamp now) {
     task.replay(*this, now);
   }
   for (const std::string& pattern : patterns) {
+    if (!replaying.insert(pattern).second) continue;  // its last scan still runs
     auto& task = add<MatchingTask>(pattern, true);
     task.abandoned = true;
     task.start(*this, now);
@@ -170,9 +171,12 @@ void Core::tag_changed(std::string_view tag) {
   for (Flight* flight : hurt) seal(*flight);
 }
 
+std::size_t Core::forget_matching(std::string_view pattern) {
+  return memory.erase_if([pattern](const Entry& entry) { return glob_match(pattern, entry.key()); });
+}
+
 std::size_t Core::keys_changed_matching(std::string_view pattern) {
-  const std::size_t erased =
-      memory.erase_if([pattern](const Entry& entry) { return glob_match(pattern, entry.key()); });
+  const std::size_t erased = forget_matching(pattern);
   std::vector<Flight*> hurt;
   for (const auto& [key, flight] : flights) {
     if (glob_match(pattern, key)) hurt.push_back(flight);

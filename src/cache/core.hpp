@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -96,6 +97,7 @@ class Core {
   void key_changed(std::string_view key);  // by a push, or by a write of our own
   void tag_changed(std::string_view tag);
   std::size_t keys_changed_matching(std::string_view pattern);  // returns how many left memory
+  std::size_t forget_matching(std::string_view pattern);  // memory alone; any thread
   void everything_changed();
   // Stamps for tags where Redis cannot give any: known to this process alone.
   std::vector<TagStamp> local_stamps(const std::vector<std::string>& tags);
@@ -116,6 +118,7 @@ class Core {
   Remote* remote = nullptr;  // null on memory://
   Timestamp release_due = kNever;  // when expired memory is next looked at
   Timestamp replay_not_before{};  // a replay that Redis refused is not tried again at once
+  std::set<std::string> replaying;  // pending patterns whose scan runs now
 
  private:
   void replay_pending(Timestamp now);

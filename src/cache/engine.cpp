@@ -63,6 +63,7 @@ struct Engine::Impl {
   mutable std::mutex shown_mutex;
   Shown shown;
   const char* shown_state = nullptr;
+  std::uint64_t shown_changes = 0;
   std::atomic<std::uint64_t> shown_pending{0}, shown_overflows{0}, shown_writes{0};
 };
 
@@ -127,6 +128,14 @@ EntryRef Engine::find(std::string_view key, Timestamp now) {
 }
 
 void Engine::forget(std::string_view key) { impl_->core.memory.erase(key); }
+void Engine::forget_tag(std::string_view tag) { tag == kRootTag ? forget_all() : impl_->core.tags.drop(tag); }
+void Engine::forget_matching(std::string_view pattern) { impl_->core.forget_matching(pattern); }
+
+void Engine::forget_all() {
+  impl_->core.memory.clear();
+  impl_->core.tags.drop_all();
+}
+
 void Engine::count_decode_failure() { impl_->core.counters.decode_failures.add(); }
 void Engine::count_verify_failure() { impl_->core.counters.verify_failures.add(); }
 const EngineSettings& Engine::settings() const { return impl_->core.settings; }
@@ -157,7 +166,7 @@ OperationId Engine::read(std::string_view key, ReadOptions options, Timestamp no
     if (const EntryRef entry = core.usable_entry(key, now, true)) {
       const OperationId id = core.next_id();
       Outcome outcome = hit(entry, true, now);
-      (outcome.stale ? core.counters.stale_hits : core.counters.hits).add();
+      count_hit(core, outcome);
       core.finish_now(id, std::move(outcome));
       return id;
     }
@@ -183,7 +192,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
     if (const EntryRef entry = core.usable_entry(key, now, true)) {
       Outcome outcome = hit(entry, true, now);
       outcome.refresh_wanted = outcome.stale && flight == nullptr;
-      (outcome.stale ? core.counters.stale_hits : core.counters.hits).add();
+      count_hit(core, outcome);
       const OperationId id = core.next_id();
       core.finish_now(id, std::move(outcome));
       return id;
@@ -416,8 +425,10 @@ void Engine::Impl::publish_numbers() {
 
 void Engine::Impl::publish_state() {
   const char* state = tracked ? state_name(*tracked, core.breaker) : "none";
-  if (state == shown_state) return;
+  const std::uint64_t changes = tracked ? tracked->changes() : 0;
+  if (state == shown_state && changes == shown_changes) return;
   shown_state = state;
+  shown_changes = changes;
   Shown now;
   now.state = state;
   if (tracked) {

@@ -120,6 +120,7 @@ struct LoadResult {
     answer_only,  // give it to all who wait, store nothing
     uncacheable,  // has no bytes: others run their own loader
     failed,  // raised
+    not_run,  // its caller had gone before it began: the next caller's own runs
   };
   Kind kind = Kind::value;
   std::string payload;
@@ -160,6 +161,9 @@ class Engine {
   EngineStats stats() const;
   // Drops the entry from L1, and with it every claim on it. Not an invalidation: Redis is not told.
   void forget(std::string_view key);
+  void forget_tag(std::string_view tag);  // entries with this tag are looked at again before they are served
+  void forget_matching(std::string_view pattern);
+  void forget_all();
   void count_decode_failure();
   void count_verify_failure();
   const EngineSettings& settings() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/invalidate.hpp"
 #include "cache/steps.hpp"
 #include "cache/tag_fetch.hpp"
 #include "redis/errors.hpp"
@@ -48,10 +49,7 @@ Fill::Fill(Core& core, std::string_view key, std::string_view payload, const Sto
   std::vector<TagStamp> own;
   std::copy_if(stamps_.begin(), stamps_.end(), std::back_inserter(own),
                [](const TagStamp& tag) { return tag.name != kRootTag; });
-  if (payload.size() > core.settings.value_bytes_max) {
-    refused_ = too_large(core, key, payload.size());
-    core.counters.stores_refused.add();
-  }
+  if (payload.size() > core.settings.value_bytes_max) refused_ = too_large(core, key, payload.size());
   entry_ = Entry::make(key, facts, own, payload);
 }
 
@@ -59,11 +57,21 @@ void Fill::keep(Core& core, Timestamp now) {
   if (!refused_) core.put_in_memory(entry_, now);
 }
 
+void Fill::keep_by_age(Core& core, Timestamp now) {
+  EntryFacts facts = entry_->facts();
+  facts.generation = 0;
+  entry_ = Entry::make(entry_->key(), facts, entry_->tags(), entry_->payload());
+  entry_->tags_current_at.store(epoch_, std::memory_order_relaxed);
+  core.put_in_memory(entry_, now);
+}
+
 bool Fill::start(Core& core, Task& task, Timestamp now) {
   const std::string record = core.names.value(entry_->key());
-  if (refused_) {
-    const std::array<std::string_view, 2> unlink{"UNLINK", record};
-    if (core.submit(task, ask::step(ask::removed), unlink, now)) ++outstanding_;
+  if (refused_) {  // the old record must not outlive the value that could not replace it
+    auto& removal =
+        core.add<InvalidateTask>(std::vector<std::string>{std::string(entry_->key())}, std::vector<std::string>{});
+    removal.abandoned = true;
+    removal.replay(core, now);
     return false;
   }
   if (!extend_tags(core, task, now)) return false;

@@ -24,9 +24,11 @@ class Fill {
 
   // Memory alone: on memory://, or while Redis is away.
   void keep(Core& core, Timestamp now);
-  // False: Redis cannot be asked now, or the value is too large for it (`refused()` says so; the old record is removed).
+  // False: Redis cannot be asked now, or the value is too large for it (`refused()` says so; the old record is invalidated).
   bool start(Core& core, Task& task, Timestamp now);
   void reply(Core& core, Step step, const resp::Value& value, Timestamp now);
+  // What Redis refused is kept in memory for as long as a load is good without it.
+  void keep_by_age(Core& core, Timestamp now);
 
   bool done() const { return outstanding_ == 0; }
   const std::optional<Error>& refused() const { return refused_; }

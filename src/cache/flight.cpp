@@ -33,7 +33,8 @@ void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp no
     outcome.kind = Outcome::Kind::loaded;
     outcome.entry = fill_->entry();
     outcome.error = fill_->refused();
-    if (!fill_->refused()) core.counters.stores.add();
+    (fill_->refused() ? core.counters.stores_refused : core.counters.stores).add();
+    if (fill_->refused() && !sealed) fill_->keep_by_age(core, now);
     land(core, std::move(outcome));
   }
   // Replies to a look-up given up meanwhile belong to nobody.
@@ -58,9 +59,8 @@ void Flight::overdue(Core& core, Timestamp now) {
 
 void Flight::found(Core& core, Timestamp now) {
   if (!lookup_.entry()) return load(core, lookup_.failed(), now);
-  core.counters.redis_hits.add();
   Outcome outcome = hit(lookup_.entry(), false, now);
-  if (outcome.stale) core.counters.stale_hits.add();
+  count_hit(core, outcome);
   outcome.refresh_wanted = outcome.stale;
   land(core, std::move(outcome));
 }
@@ -101,6 +101,7 @@ void Flight::leave(Core& core, OperationId caller, Timestamp) {
 void Flight::finish_load(Core& core, LoadResult result, Timestamp now) {
   core.load_latency.record(now - load_started_);
   if (result.kind == LoadResult::Kind::failed) return failed(core, now);
+  if (result.kind == LoadResult::Kind::not_run && run_next_loader(core, now)) return;
   if (result.kind == LoadResult::Kind::value) return fill(core, std::move(result), now);
   Outcome outcome;
   outcome.kind = Outcome::Kind::loaded;
@@ -111,20 +112,24 @@ void Flight::finish_load(Core& core, LoadResult result, Timestamp now) {
   land(core, std::move(outcome));
 }
 
+// What became of a caller who has left is not the answer to who still waits: the next one's own loader runs, under the same flight.
+bool Flight::run_next_loader(Core& core, Timestamp now) {
+  const bool its_caller_left = std::find(callers_.begin(), callers_.end(), loader_of_) == callers_.end();
+  if (!its_caller_left || callers_.empty()) return false;
+  loader_of_ = callers_.front();
+  load_started_ = now;
+  core.counters.loads.add();
+  Event event;
+  event.kind = Event::Kind::start_load;
+  event.flight = id;
+  event.operation = loader_of_;
+  core.emit(std::move(event));
+  return true;
+}
+
 void Flight::failed(Core& core, Timestamp now) {
   core.counters.load_failures.add();
-  const bool its_caller_left = std::find(callers_.begin(), callers_.end(), loader_of_) == callers_.end();
-  if (its_caller_left && !callers_.empty()) {
-    // Another's failure is not the answer to who still waits: the next one's own loader runs, under the same flight.
-    loader_of_ = callers_.front();
-    load_started_ = now;
-    core.counters.loads.add();
-    Event event;
-    event.kind = Event::Kind::start_load;
-    event.flight = id;
-    event.operation = loader_of_;
-    return core.emit(std::move(event));
-  }
+  if (run_next_loader(core, now)) return;
   Outcome outcome;
   outcome.kind = Outcome::Kind::load_failed;
   land(core, std::move(outcome));
@@ -145,7 +150,8 @@ void Flight::fill(Core& core, LoadResult result, Timestamp now) {
   }
   if (to_redis && fill_->start(core, *this, now)) return core.set_deadline(*this, now);
   if (!to_redis) fill_->keep(core, now);
-  if (!core.has_redis() && !fill_->refused()) core.counters.stores.add();
+  if (fill_->refused()) core.counters.stores_refused.add();
+  else if (!core.has_redis()) core.counters.stores.add();
   outcome.degraded = core.has_redis() && !to_redis;
   outcome.error = fill_->refused();
   land(core, std::move(outcome));

@@ -43,6 +43,7 @@ class Flight final : public Task {
   void load(Core& core, bool degraded, Timestamp now);
   void fill(Core& core, LoadResult result, Timestamp now);
   void land(Core& core, Outcome outcome);
+  bool run_next_loader(Core& core, Timestamp now);
   void failed(Core& core, Timestamp now);
 
   std::string key_;

@@ -180,7 +180,10 @@ void MatchingTask::overdue(Core& core, Timestamp now) {
 
 void MatchingTask::end(Core& core) {
   core.keys_changed_matching(pattern_);
-  if (replayed_) core.pending.remove_pattern(pattern_);
+  if (replayed_) {
+    core.replaying.erase(pattern_);
+    core.pending.remove_pattern(pattern_);
+  }
   Outcome outcome;
   outcome.kind = Outcome::Kind::invalidated;
   outcome.count = removed_;
@@ -188,6 +191,7 @@ void MatchingTask::end(Core& core) {
 }
 
 void MatchingTask::give_up(Core& core, Error why) {
+  if (replayed_) core.replaying.erase(pattern_);
   core.pending.add_pattern(pattern_);
   core.keys_changed_matching(pattern_);
   Outcome outcome;

@@ -62,6 +62,7 @@ void Link::on_flushed() {
 }
 
 void Link::on_ready() {
+  ++changes_;
   if (which_ == Connection::tracked) {
     if (announced_ == Announced::away || announced_ == Announced::failed) core_.counters.reconnects.add();
     if (announced_ != Announced::ready) {
@@ -80,6 +81,7 @@ void Link::on_ready() {
 }
 
 void Link::on_down(const Error& why) {
+  ++changes_;
   const bool operators =
       why.code == ErrorCode::authentication || why.code == ErrorCode::too_old || why.code == ErrorCode::cluster;
   const Announced now_is = operators ? Announced::failed : Announced::away;

@@ -29,6 +29,7 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   // Turns the session's wish into an event, if it has one.
   void pump();
   void set_now(Timestamp now) { now_ = now; }
+  std::uint64_t changes() const { return changes_; }  // moves when the connection became ready, or was lost
 
   redis::Session session;
 
@@ -47,6 +48,7 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   Connection which_;
   Timestamp now_{};
   Announced announced_ = Announced::nothing;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace tiercel

@@ -20,6 +20,11 @@ Outcome hit(const EntryRef& entry, bool from_memory, Timestamp now) {
   return outcome;
 }
 
+void count_hit(Core& core, const Outcome& outcome) {
+  (outcome.from_memory ? core.counters.hits : core.counters.redis_hits).add();
+  if (outcome.stale) core.counters.stale_hits.add();
+}
+
 void ReadTask::start(Core& core, Timestamp now) {
   core.set_deadline(*this, now);
   if (!lookup_.start(core, *this, now)) core.finish(*this, local_miss(core, options_.capture));
@@ -42,8 +47,9 @@ void ReadTask::overdue(Core& core, Timestamp now) {
 
 void ReadTask::end(Core& core, Timestamp now) {
   if (lookup_.entry()) {
-    core.counters.redis_hits.add();
-    return core.finish(*this, hit(lookup_.entry(), false, now));
+    Outcome outcome = hit(lookup_.entry(), false, now);
+    count_hit(core, outcome);
+    return core.finish(*this, std::move(outcome));
   }
   if (lookup_.failed()) return core.finish(*this, local_miss(core, options_.capture));
   core.counters.misses.add();

@@ -27,5 +27,6 @@ class ReadTask final : public Task {
 // A miss without asking Redis: on memory:// the plain truth, else `degraded`.
 Outcome local_miss(Core& core, const std::vector<std::string>& capture);
 Outcome hit(const EntryRef& entry, bool from_memory, Timestamp now);
+void count_hit(Core& core, const Outcome& outcome);  // a stale one is a hit too
 
 }  // namespace tiercel

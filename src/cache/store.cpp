@@ -27,7 +27,7 @@ void StoreTask::reply(Core& core, Step step, const resp::Value& value, Timestamp
   fill_->reply(core, step, value, now);
   if (!fill_->done()) return;
   if (fill_->refused()) {
-    if (fill_->refused()->code != ErrorCode::too_large) core.pending.add_key(key_);
+    core.pending.add_key(key_);
     core.counters.stores_refused.add();
   } else {
     core.counters.stores.add();
@@ -50,8 +50,11 @@ void StoreTask::fill(Core& core, std::vector<TagStamp> stamps, Timestamp now) {
   payload_.clear();
   if (fill_->start(core, *this, now)) return;
   if (!fill_->refused()) return give_up(core, {ErrorCode::slow, "too much is waiting for Redis", ""});
-  if (!fill_->done()) return;   // too large: the old record is being removed
-  give_up(core, *fill_->refused());
+  core.counters.stores_refused.add();
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::not_stored;
+  outcome.error = fill_->refused();
+  core.finish(*this, std::move(outcome));
 }
 
 void StoreTask::keep_locally(Core& core, Timestamp now) {

@@ -157,9 +157,11 @@ std::optional<Error> Handshake::take_info(const resp::Value& reply, const Slot& 
   return std::nullopt;
 }
 
-// Ids only grow while a server lives: one that has come down is another server, or a restarted one.
+// Ids only grow while a server lives: one that has come down is another server, or a restarted one. A server that does not tell who it is
+// may be any: nobody is ended there.
 bool Handshake::succeeds(const Predecessor& predecessor) const {
-  return predecessor.client_id != 0 && facts_.client_id > predecessor.client_id && facts_.run_id == predecessor.run_id;
+  return predecessor.client_id != 0 && facts_.client_id > predecessor.client_id && !facts_.run_id.empty() &&
+         facts_.run_id == predecessor.run_id;
 }
 
 void Handshake::end_predecessor(const Predecessor& predecessor, std::string& out, Slots& slots, Timestamp now) {

@@ -54,6 +54,9 @@ class ModelRedis {
   // ---- what a test asks for
   std::function<void(const std::vector<std::string>&)> after;  // called behind every command: somebody else's turn
   std::string refuse_writes;  // an error reply to every SET, e.g. "OOM command not allowed"
+  std::string refuse_unlinks;
+  bool slow_scans = false;  // a scan that never ends: each page names another cursor
+  bool anonymous = false;  // INFO does not tell the run_id
   std::string refuse_all;  // an error reply to everything but the handshake
   bool refuse_tracking = false;
   std::string password;  // required by HELLO ... AUTH
@@ -158,7 +161,8 @@ class ModelRedis {
     }
     client.caching_next = false;
     if (name == "SET") return set(client, command);
-    if (name == "UNLINK" || name == "DEL") return unlink(client, command);
+    if (name == "UNLINK" || name == "DEL")
+      return refuse_unlinks.empty() ? unlink(client, command) : error(client, refuse_unlinks);
     if (name == "EVAL") return extend(client, command);
     if (name == "SCAN") return scan(client, command);
     if (name == "PING") return void(client.out += "+PONG\r\n");
@@ -182,7 +186,8 @@ class ModelRedis {
       bulk(client, std::to_string(wall() / 1'000'000));
       bulk(client, std::to_string(wall() % 1'000'000));
     } else if (name == "INFO") {
-      bulk(client, "# Server\r\nredis_version:7.0.15\r\nrun_id:0123456789abcdef0123456789abcdef01234567\r\n");
+      bulk(client, std::string("# Server\r\nredis_version:7.0.15\r\n") +
+                       (anonymous ? "" : "run_id:0123456789abcdef0123456789abcdef01234567\r\n"));
     } else if (name == "SELECT") {
       ok(client);
     } else if (name == "CLIENT" && command[1] == "TRACKING") {
@@ -253,7 +258,7 @@ class ModelRedis {
       page.swap(client.scan_rest);
     }
     client.out += "*2\r\n";
-    bulk(client, client.scan_rest.empty() ? "0" : "17");
+    bulk(client, slow_scans ? std::to_string(log.size()) : client.scan_rest.empty() ? "0" : "17");
     client.out += "*" + std::to_string(page.size()) + "\r\n";
     for (const std::string& key : page) bulk(client, key);
   }

@@ -560,6 +560,167 @@ TEST(RedisRefuses, NothingUnderATagIsServedWhileItsInvalidationIsRefused) {
   EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
 }
 
+TEST(RedisRefuses, NoKeyUnderAPatternWhoseInvalidationIsRefusedIsServed) {
+  EngineRig rig;
+  rig.connect();
+  rig.cache("page:1", "old");
+  rig.redis().refuse_unlinks = "READONLY You can't write against a read only replica.";
+  EXPECT_EQ(rig.run(rig.engine->invalidate_matching("page:*", rig.now)).kind, Kind::pending);
+  for (int n = 0; n < 3; ++n) {
+    EXPECT_EQ(rig.run(rig.read("page:1")).kind, Kind::miss);
+    EXPECT_EQ(rig.found("page:1"), "<none>");
+    rig.pass(2s);  // a replay that is refused again
+  }
+  rig.redis().refuse_unlinks.clear();
+  rig.pass(2s);
+  EXPECT_EQ(rig.engine->stats().pending, 0u);
+  EXPECT_EQ(rig.run(rig.read("page:1")).kind, Kind::miss);
+}
+
+TEST(RedisRefuses, NoKeyWhoseInvalidationIsRefusedIsServedWhateverIsReplayed) {
+  EngineRig rig;
+  rig.connect();
+  rig.cache("k", "old");
+  rig.redis().refuse_unlinks = "READONLY You can't write against a read only replica.";
+  EXPECT_EQ(rig.run(rig.invalidate({"k"})).kind, Kind::pending);
+  for (int n = 0; n < 3; ++n) {
+    const OperationId reads = rig.read("k");  // goes out behind the replay, before its refusal is known
+    EXPECT_NE(rig.value(rig.run(reads)), "old");
+    EXPECT_EQ(rig.found("k"), "<none>");
+    rig.pass(1100ms);
+  }
+}
+
+TEST(RedisRefuses, ALoadIsKeptForTheStalenessWhereRedisIsFull) {
+  EngineRig rig;
+  rig.connect();
+  rig.redis().refuse_writes = "OOM command not allowed when used memory > 'maxmemory'.";
+  rig.cache("k", "value");
+  EXPECT_EQ(rig.found("k"), "value");
+  EXPECT_EQ(rig.engine->stats().stores, 0u);
+  EXPECT_EQ(rig.engine->stats().stores_refused, 1u);
+  rig.pass(1100ms);
+  EXPECT_EQ(rig.found("k"), "<none>");
+}
+
+TEST(RedisRefuses, AValueTooLargeLeavesNoOldOneAlthoughItsRemovalIsRefused) {
+  EngineSettings settings = EngineRig::settings_for(true);
+  settings.value_bytes_max = 100;
+  EngineRig rig(settings, 1);
+  rig.connect();
+  rig.run(rig.store("k", "old"));
+  rig.redis().refuse_unlinks = "READONLY You can't write against a read only replica.";
+  EXPECT_EQ(rig.run(rig.store("k", std::string(101, 'x'))).kind, Kind::not_stored);
+  EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
+  EXPECT_EQ(rig.engine->stats().pending, 1u);
+  EXPECT_EQ(rig.engine->stats().stores_refused, 1u);
+}
+
+TEST(Pattern, AReplayThatTakesLongIsNotBegunAgain) {
+  EngineRig rig;
+  rig.connect();
+  rig.refuse_connections = true;
+  rig.cut();
+  rig.run(rig.engine->invalidate_matching("page:*", rig.now));
+  rig.refuse_connections = false;
+  rig.redis().slow_scans = true;
+  for (int n = 0; n < 200; ++n) {  // a page every 50 ms, so that the replay's next turn comes while it scans
+    rig.now += 50ms;
+    rig.engine->advance(rig.now);
+    rig.step();
+  }
+  ASSERT_GT(rig.redis().count("SCAN"), 30u);  // each page takes its time
+  const auto begun = std::count_if(rig.redis().log.begin(), rig.redis().log.end(),
+                                   [](const auto& run) { return run[0] == "SCAN" && run[1] == "0"; });
+  EXPECT_EQ(begun, 1);
+}
+
+TEST(Stats, AStaleHitIsAHit) {
+  EngineRig rig;
+  rig.connect();
+  StoreOptions options;
+  options.fresh_for = 1s;
+  options.usable_for = 60s;
+  rig.engine->store("k", "value", options, rig.now);
+  rig.settle();
+  rig.pass(2s);
+  const OperationId memory = rig.load("k");
+  EXPECT_TRUE(rig.outcome(memory)->stale);
+  rig.engine->forget("k");
+  EXPECT_TRUE(rig.run(rig.read("k")).stale);
+  const EngineStats stats = rig.engine->stats();
+  EXPECT_EQ(stats.hits, 1u);
+  EXPECT_EQ(stats.redis_hits, 1u);
+  EXPECT_EQ(stats.stale_hits, 2u);
+  EXPECT_EQ(stats.misses, 0u);
+}
+
+TEST(Stats, TheErrorShownIsTheLastOne) {
+  EngineRig rig;
+  rig.connect();
+  rig.refuse_connections = true;
+  rig.cut({ErrorCode::away, "cable pulled", ""});
+  EXPECT_NE(rig.engine->stats().redis_error.find("cable pulled"), std::string::npos);
+  rig.pass(30s);
+  EXPECT_NE(rig.engine->stats().redis_error.find("connection refused"), std::string::npos);
+}
+
+TEST(Flight, ALoaderThatCouldNotBeginLeavesItsPlaceToTheNext) {
+  EngineRig rig(false);
+  const OperationId gone = rig.engine->get_or_load("k", {}, rig.now);
+  const OperationId waits = rig.engine->get_or_load("k", {}, rig.now);
+  rig.take_events();
+  rig.engine->cancel(gone, rig.now);
+  LoadResult result;
+  result.kind = LoadResult::Kind::not_run;
+  rig.finish_load(std::move(result));
+  ASSERT_EQ(rig.loads.size(), 1u);
+  EXPECT_EQ(rig.loads.front().second, waits);
+  const OperationId joins = rig.load("k");
+  rig.finish_load("value");
+  EXPECT_EQ(rig.value(*rig.outcome(waits)), "value");
+  EXPECT_EQ(rig.value(*rig.outcome(joins)), "value");
+  EXPECT_EQ(rig.engine->stats().load_failures, 0u);
+}
+
+TEST(ReadPath, AnEntryOfAnEarlierConnectionIsServedForTheStalenessOnly) {
+  EngineRig rig;
+  rig.connect();
+  rig.cache("k", "old");
+  rig.cut();
+  rig.redis().remove("tiercel:v:k");  // nobody told us
+  rig.settle();
+  rig.pass(400ms);
+  ASSERT_EQ(rig.engine->stats().redis_state, "ready");
+  rig.pass(1s);
+  EXPECT_EQ(rig.found("k"), "<none>");
+}
+
+TEST(Forget, FromAnyThreadATagAPatternOrEverythingLeavesMemory) {
+  EngineRig rig;
+  rig.connect();
+  rig.cache("a", "1", {"t"});
+  rig.cache("page:1", "2");
+  rig.cache("b", "3");
+  rig.engine->forget_tag("t");
+  EXPECT_EQ(rig.found("a"), "<none>");
+  rig.engine->forget_matching("page:*");
+  EXPECT_EQ(rig.found("page:1"), "<none>");
+  EXPECT_EQ(rig.found("b"), "3");
+  rig.engine->forget_all();
+  EXPECT_EQ(rig.found("b"), "<none>");
+}
+
+TEST(Connect, NobodyIsEndedOnAServerThatDoesNotTellWhoItIs) {
+  EngineRig rig;
+  rig.redis().anonymous = true;
+  rig.connect();
+  rig.cut();
+  rig.pass(6s);
+  ASSERT_EQ(rig.engine->stats().redis_state, "ready");
+  for (const auto& command : rig.redis().log) EXPECT_FALSE(command[0] == "CLIENT" && command[1] == "KILL");
+}
+
 TEST(Connect, ARejectedPasswordIsAnErrorForTheOperator) {
   EngineRig rig;
   rig.redis().password = "secret";
