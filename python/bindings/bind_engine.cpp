@@ -66,6 +66,7 @@ LoadResult load_result(std::string_view kind, const nb::bytes& payload, int code
   LoadResult result;
   result.kind = kind == "value"         ? Kind::value
                 : kind == "answer_only" ? Kind::answer_only
+                : kind == "not_run"     ? Kind::not_run
                 : kind == "failed"      ? Kind::failed
                                         : Kind::uncacheable;
   result.payload.assign(payload.c_str(), payload.size());
@@ -163,6 +164,7 @@ void bind_engine(nb::module_& m) {
       .def_prop_ro("_waiting", &DriverCore::waiting)
       .def("_engine_connect", &DriverCore::connect)
       .def("_engine_disconnect", &DriverCore::disconnect)
+      .def("_end_inbox", &DriverCore::end_inbox)
       .def("_receive_buffer", [](DriverCore& d, int c) { return d.receive_buffer(connection(c)); })
       .def("_received", [](DriverCore& d, int c, std::size_t bytes) { d.received(connection(c), bytes); })
       .def("_opened", [](DriverCore& d, int c, nb::object write) { d.opened(connection(c), std::move(write)); })

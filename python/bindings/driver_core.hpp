@@ -38,6 +38,8 @@ class DriverCore {
   void set_owner(nb::object loop);
   void connect();
   void disconnect();
+  void
+  end_inbox();  // what waits for an owner that will not come is asked of the engine as it is: it ends as if Redis were away
   void finish_load(FlightId flight, LoadResult result, nb::object failure);
   void drain(bool direct);
   // On this thread, right now, the owner's loop runs what a drain has woken: so the running loop is `owner`, and nobody need be asked

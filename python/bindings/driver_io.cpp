@@ -153,4 +153,16 @@ void DriverCore::disconnect() {
   connecting_ = 0;
 }
 
+void DriverCore::end_inbox() {
+  for (Waiter* waiter : std::exchange(inbox_, {})) {
+    if (waiter->request->connects()) {
+      inbox_.push_back(waiter);  // its own deadline ends it
+      continue;
+    }
+    if (waiter->state == Waiter::State::pending || waiter->request->must_be_done()) begin(waiter);
+    Py_DECREF(waiter);
+  }
+  after(false);
+}
+
 }  // namespace tiercel::python

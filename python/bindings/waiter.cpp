@@ -44,7 +44,7 @@ void run(Waiter* waiter, PyObject* callback, PyObject* context) {
 }
 
 void tell(Waiter* waiter, bool direct) {
-  direct = direct && waiter->driver->owner.is(waiter->home);
+  direct = direct && waiter->driver->wakes_here() && waiter->driver->owner.is(waiter->home);
   PyObject* callback = std::exchange(waiter->callback, nullptr);
   PyObject* context = std::exchange(waiter->context, nullptr);
   PyObject* more = std::exchange(waiter->more, nullptr);

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import inspect
+import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
@@ -335,9 +337,12 @@ class Cache(_core.CacheCore):
 
     def _begin(self) -> None:
         """Called at the first operation, and at the first in a forked child, whose parent keeps its engine."""
-        if self._driver is not None:
-            self._abandon()
-        self._attach(Driver(self._settings))
+        with _beginning:
+            if self._alive:
+                return  # another thread was faster
+            if self._driver is not None:
+                self._abandon()
+            self._attach(Driver(self._settings))
 
     def _require_driver(self) -> Driver:
         if not self._alive:
@@ -360,6 +365,18 @@ class Cache(_core.CacheCore):
                 self._enabled, self._staleness = True, 1.0
 
         return restore
+
+
+_beginning = threading.Lock()  # over the first operations of threads that begin at once
+
+
+def _renew_lock() -> None:
+    """In a forked child: whoever held the lock does not live here."""
+    global _beginning
+    _beginning = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _names(tags: Iterable[str]) -> tuple[str, ...]:

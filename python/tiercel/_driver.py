@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tiercel")
 
+_SWEEP_EVERY: Final = 1.0  # seconds
 _LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -40,43 +41,68 @@ class Driver(_core.DriverCore):
         weakref.finalize(self, cut_all, self._links, _core.fork_epoch())
         self._lock = threading.RLock()  # over the change of owners alone; a forked child gets a driver of its own
         self._loop_end: AsyncGenerator[None, None] | None = None
+        self._heir: asyncio.AbstractEventLoop | None = None  # the loop that has been asked to become the owner
+        self._sweeping = False
 
     # Ownership
 
     def _adopt(self, home: asyncio.AbstractEventLoop | ThreadHome) -> None:
         """An operation comes from a home that does not own the engine: it becomes the owner if nobody else is one."""
         with self._lock:
-            owner = self._owner
-            if (
-                owner is not None
-                and _runs(owner)
-                and not (_background.is_own(owner) and not isinstance(home, ThreadHome))
-            ):
-                return
-            if isinstance(home, ThreadHome):
+            owner, heir = self._owner, self._heir
+            if heir is not None and _runs(heir):
+                return  # it takes the inbox as soon as it gets to it
+            if owner is not None and _runs(owner):
+                if _background.is_own(owner) and not isinstance(home, ThreadHome):
+                    self._heir = home
+                    owner.call_soon_threadsafe(self._hand_over, home)
+            elif isinstance(home, ThreadHome):
                 loop = _background.loop()
                 if loop is None:
                     return  # its own deadline ends the operation, and the loader runs
-                self.leave()
+                self.leave(successor=True)
+                self._heir = loop
                 loop.call_soon_threadsafe(self._own, loop)
             else:
                 self._own(home)
 
+    def _hand_over(self, home: asyncio.AbstractEventLoop) -> None:
+        """Called on the background loop, which an application's loop relieves."""
+        with self._lock:
+            if self._heir is not home or not _background.is_own(self._owner):
+                return
+            try:
+                home.call_soon_threadsafe(self._own, home)
+            except RuntimeError:  # closed meanwhile
+                self._heir = None
+            else:
+                self.leave(successor=True)
+
     def _own(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called on the loop itself."""
         with self._lock:
-            if self._owner is not None and self._owner is not loop and _runs(self._owner) and _background.is_own(loop):
-                return  # somebody was faster than the background loop
-            self.leave()
+            if self._heir is loop or self._heir is None or not _runs(self._heir):
+                self._heir = None
+            else:
+                return
+            if self._owner is not None and (self._owner is loop or _runs(self._owner)):
+                return  # somebody was faster
+            self.leave(successor=True)
             self._set_owner(loop)
+            self._sweeping = False
+            if self.loads:
+                self._sweep_soon()
             self._loop_end = _begin(_leave_at_end(weakref.ref(self), loop), loop)
             if self.settings.in_memory:
                 loop.call_soon(self._take_inbox)
             else:
                 self._engine_connect()
 
-    def leave(self) -> None:
-        """The owner gives up the engine: sessions closed, operations in flight ended, loads of closed loops given back."""
+    def leave(self, *, successor: bool = False) -> None:
+        """The owner gives up the engine: sessions closed, operations in flight ended, loads of closed loops given back.
+
+        Called on its own thread, or when it runs no more. What waits in the inbox is left to the successor, if there is one.
+        """
         with self._lock:
             if self._owner is None:
                 return
@@ -87,6 +113,8 @@ class Driver(_core.DriverCore):
             self._links.clear()
             for load in list(self.loads.values()):
                 load.home_may_be_gone()
+            if not successor:
+                self._end_inbox()
             loop_end, self._loop_end = self._loop_end, None
             if loop_end is not None:
                 _finish(loop_end)
@@ -173,10 +201,28 @@ class Driver(_core.DriverCore):
 
     def _start_load(self, waiter: _core.Waiter | None, flight: int) -> None:
         if waiter is None or waiter.done():
-            self._finish_load(flight, "uncacheable")  # its caller has gone: who waits loads for himself
+            self._finish_load(flight, "not_run")  # its caller has gone
         else:
             self.loads[flight] = load = Load(self, waiter, flight)
             load.start()
+            if waiter.home is not self._owner:
+                self._sweep_soon()
+
+    def _sweep_soon(self) -> None:
+        """A loader that runs elsewhere is looked after: should its loop be gone, nothing would end it and free its key."""
+        owner = self._owner
+        if owner is not None and not self._sweeping:
+            self._sweeping = True
+            owner.call_later(_SWEEP_EVERY, self._sweep, owner)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._owner:
+            return
+        self._sweeping = False
+        for load in list(self.loads.values()):
+            load.home_may_be_gone()
+        if any(load.waiter.home is not loop for load in self.loads.values()):
+            self._sweep_soon()
 
     def _cancel_load(self, flight: int) -> None:
         load = self.loads.pop(flight, None)

@@ -53,7 +53,7 @@ class Load:
                 self._home.call_soon_threadsafe(self._task.cancel)
 
     def home_may_be_gone(self) -> None:
-        if self._home.is_closed():
+        if self._home.is_closed() or not self._home.is_running():
             self._end(Loaded("uncacheable"))
 
     def _begin(self) -> None:

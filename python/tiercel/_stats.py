@@ -26,7 +26,8 @@ class MemoryStats(TypedDict):
 
 
 class RedisStats(TypedDict):
-    """L2. state: none (memory://), idle (not used yet), connecting, ready, resting (left alone after overruns), away, failed."""
+    """L2. state: none (memory://), idle (not used yet), connecting, ready, resting (left alone after overruns), away, failed,
+    closed (disconnected)."""
 
     state: str
     error: str  # the last one; empty if ready

@@ -31,6 +31,9 @@ class ThreadHome:
     def is_closed(self) -> bool:
         return False
 
+    def is_running(self) -> bool:
+        return True
+
     def run_until_done(self, waiter: _core.Waiter, driver: Driver) -> None:
         waiter.add_done_callback(_nothing)  # wakes the queue
         budget = driver.settings.op_timeout

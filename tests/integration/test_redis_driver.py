@@ -35,6 +35,96 @@ async def test_a_change_by_another_process_leaves_memory_by_the_push(any_server:
         assert await cache.get("key") == 2
 
 
+def test_threads_that_begin_at_once_make_one_connection(redis_server: Server) -> None:
+    cache = Cache(redis_server.url(), op_timeout=5)
+    began = threading.Barrier(16)
+
+    def read() -> None:
+        began.wait()
+        for n in range(50):
+            _sync.wait(cache, cache._read(f"key{n}"))
+
+    driver = cache._require_driver()
+    opened: list[int] = []
+    connect = driver._open
+    driver._open = lambda connection: (opened.append(connection), connect(connection))  # type: ignore[assignment,return-value]
+    threads = [threading.Thread(target=read) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert opened == [0]
+    asyncio.run(cache.disconnect())
+
+
+def test_a_loop_relieves_the_background_thread_while_other_threads_go_on(redis_server: Server) -> None:
+    cache = Cache(redis_server.url(), op_timeout=5)
+    done = threading.Event()
+    failures: list[BaseException] = []
+    rounds = [0, 0, 0]
+
+    def works(number: int) -> None:
+        try:
+            while not done.is_set():
+                _sync.get_or_load(cache, f"key{number}", lambda: Loaded("value", b"\x01", cache._codecs.id, 60.0))
+                _sync.wait(cache, cache._invalidate([f"key{number}"], ()))
+                rounds[number] += 1
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=works, args=(number,), daemon=True) for number in range(3)]
+    for thread in threads:
+        thread.start()
+
+    async def here(number: int) -> None:
+        key = f"mine{number}"
+        assert (
+            await cache.get_or_load(key, lambda: number) == number
+        )  # what is under way at the change ends as if Redis were away
+        await eventually(lambda: cache._require_driver()._owner is asyncio.get_running_loop())
+        assert await cache.set(key, number)
+        assert await cache.get(key, fresh="now") == number
+
+    try:
+        for number in range(
+            20
+        ):  # a loop that ends gives the engine back to the background thread, and the next takes it
+            while not all(rounds) and not failures:
+                threading.Event().wait(0.001)
+            asyncio.run(here(number))
+            rounds[:] = [0, 0, 0]
+    finally:
+        done.set()
+    for thread in threads:
+        thread.join(20)
+    assert not failures and not any(thread.is_alive() for thread in threads)
+    asyncio.run(cache.disconnect())
+    asyncio.run(eventually(lambda: not [client for client in redis_server.clients() if client["name"] == "tiercel"]))
+
+
+async def test_a_leader_cancelled_as_its_load_begins_leaves_its_place_to_one_other(redis_server: Server) -> None:
+    async with Cache(redis_server.url(), op_timeout=5) as cache:
+        for round_ in range(20):
+            calls: list[int] = []
+
+            async def load(calls: list[int] = calls) -> int:
+                calls.append(1)
+                await asyncio.sleep(0.01)
+                return 7
+
+            async def cancels() -> None:
+                await cache.get("other", fresh="now")
+                leader.cancel()  # noqa: B023  (this round's)
+
+            canceller = asyncio.create_task(cancels())
+            await asyncio.sleep(0)
+            leader = asyncio.create_task(cache.get_or_load(f"cold{round_}", load))
+            joiners = [asyncio.create_task(cache.get_or_load(f"cold{round_}", load)) for _ in range(10)]
+            assert await asyncio.gather(*joiners) == [7] * 10
+            await asyncio.wait([leader, canceller])
+            assert len(calls) == 1 and leader.cancelled()
+
+
 async def test_many_gets_in_one_tick_are_one_write(redis_server: Server) -> None:
     async with Cache(redis_server.url(), op_timeout=5) as cache:
         await cache.set_many({f"key{i}": i for i in range(100)})

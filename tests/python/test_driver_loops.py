@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from support.waiting import eventually
 from tiercel import Cache, _sync
+from tiercel._driver import Driver
 from tiercel._types import Loaded
 
 
@@ -231,6 +233,86 @@ def test_a_load_of_a_loop_closed_without_ceremony_does_not_hold_up_the_next(cach
     assert not call.done()
 
 
+def test_a_load_of_a_loop_that_stopped_does_not_hold_up_the_next_owner(cache: Cache) -> None:
+    loop = asyncio.new_event_loop()
+    call = loop.run_until_complete(_begin_to_hang(cache))  # and the loop is neither run again nor closed
+
+    async def here() -> int:
+        return await asyncio.wait_for(cache.get_or_load("key", lambda: 9), 5)
+
+    assert asyncio.run(here()) == 9
+    call.cancel()
+    loop.run_until_complete(asyncio.wait([call]))
+    loop.close()
+
+
+def test_a_load_of_another_loop_closed_without_ceremony_does_not_hold_up_the_owner(cache: Cache, other: Other) -> None:
+    other.run(cache.set("warm", 1))
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)
+    call = loop.run_until_complete(_begin_to_hang(cache))
+    loop.close()
+    assert other.run(cache.get_or_load("key", lambda: 9), 5) == 9
+    assert not call.done()
+
+
+async def _begin_to_hang(cache: Cache) -> asyncio.Task[Any]:
+    begun = asyncio.Event()
+
+    async def hangs() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    call = asyncio.create_task(cache.get_or_load("key", hangs))
+    await begun.wait()
+    return call
+
+
+@pytest.mark.parametrize("how", ["tag", "pattern", "everything"])
+def test_an_invalidation_holds_in_this_process_although_the_owner_is_blocked(
+    cache: Cache, other: Other, how: str
+) -> None:
+    other.run(cache.set("user:1", 1, tags=["users"]))
+    awake = threading.Event()
+    other.loop.call_soon_threadsafe(awake.wait, 20)
+
+    async def here() -> None:
+        assert await cache.get("user:1") == 1
+        if how == "tag":
+            assert not await cache.invalidate(tags=["users"])
+        elif how == "pattern":
+            await cache.delete_pattern("user:*")
+        else:
+            await cache.clear()
+        assert await cache.get("user:1") is None
+
+    try:
+        asyncio.run(here())
+    finally:
+        awake.set()
+    assert other.run(cache.get("user:1")) is None
+
+
+async def test_a_disconnect_while_it_connects_ends_what_waits_for_the_connection() -> None:
+    async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(says_nothing, "127.0.0.1", 0)
+    cache = Cache(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", op_timeout=30)
+    waiting = [
+        asyncio.create_task(cache.get("key")),
+        asyncio.create_task(cache.get_or_load("cold", lambda: 7)),
+        asyncio.create_task(cache.invalidate("key")),
+    ]
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in waiting)
+    await cache.disconnect()
+    got, loaded_value, confirmed = await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert got is None and loaded_value == 7 and not confirmed
+    server.close()
+
+
 def test_many_threads_without_a_loop_share_one_load_in_a_callers_thread(cache: Cache) -> None:
     calls: list[str] = []
 
@@ -249,6 +331,20 @@ def test_many_threads_without_a_loop_share_one_load_in_a_callers_thread(cache: C
     assert len(calls) == 1 and calls[0].startswith("worker")
 
 
+def test_threads_that_begin_at_once_make_one_engine(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Driver] = []
+
+    def slowly(settings: Any) -> Driver:
+        time.sleep(0.02)  # allowed: the other threads arrive meanwhile
+        made.append(Driver(settings))
+        return made[-1]
+
+    monkeypatch.setattr("tiercel._cache.Driver", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: _sync.get_or_load(cache, f"key{n}", lambda: loaded(cache, 4)), range(8)))
+    assert len(made) == 1
+
+
 def test_a_thread_waits_for_the_connected_loop_and_not_for_one_of_its_own(cache: Cache, other: Other) -> None:
     other.run(cache.connect())
     assert _sync.get_or_load(cache, "key", lambda: loaded(cache, 4)).kind == "loaded"
@@ -260,14 +356,24 @@ def test_a_loop_relieves_the_background_thread(cache: Cache) -> None:
         _sync.wait(cache, cache._store("key", cache._codecs.encode(1), codec=cache._codecs.id, usable_for=60.0)).kind
         == "stored"
     )
-    background = cache._require_driver()._owner
+    driver = cache._require_driver()
+    background, leave, where = driver._owner, driver.leave, []
+
+    def leaves(**options: Any) -> None:
+        if driver._owner is background:
+            where.append(threading.current_thread().name)
+        leave(**options)
+
+    driver.leave = leaves  # type: ignore[method-assign]
 
     async def here() -> None:
         assert await cache.get("nothing") is None
-        assert cache._require_driver()._owner is asyncio.get_running_loop() is not background
+        await eventually(lambda: driver._owner is asyncio.get_running_loop() is not background)
         assert await cache.get("key") == 1
+        assert await cache.get("key", fresh="now") == 1
 
     asyncio.run(here())
+    assert where == ["tiercel"]  # nobody touches an engine whose owner runs, but that owner
 
 
 def test_a_failure_in_a_threads_load_is_its_callers(cache: Cache) -> None:
