@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from support.waiting import eventually
 from tiercel import Cache, _codec
 from tiercel._codec import UNTYPED
 
@@ -28,6 +29,7 @@ def cache() -> Cache:
 
 class Rates:
     def __init__(self, cache: Cache, **options: Any) -> None:
+        self.cache = cache
         self.calls: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -208,9 +210,16 @@ async def test_a_failure_on_the_loops_own_thread_leaves_nothing_behind(cache: Ca
     assert rates.get() == 1
 
 
+async def begin_in_thread(rates: Rates) -> None:
+    """Cached by a thread, for which the background loop works until this loop has taken the cache over."""
+    await asyncio.to_thread(rates.get)
+    await rates.cache.get("-")
+    await eventually(lambda: rates.cache._require_driver()._owner is asyncio.get_running_loop())
+
+
 async def test_an_invalidation_on_the_loops_own_thread_is_pending_and_can_be_awaited(cache: Cache) -> None:
     rates = Rates(cache)
-    await asyncio.to_thread(rates.get)
+    await begin_in_thread(rates)
     pending = rates.get.invalidate()
     assert not pending and bool(await pending) is True
     await asyncio.to_thread(rates.get)
@@ -219,7 +228,7 @@ async def test_an_invalidation_on_the_loops_own_thread_is_pending_and_can_be_awa
 
 async def test_an_invalidation_on_the_loops_own_thread_holds_at_once(cache: Cache) -> None:
     rates = Rates(cache)
-    await asyncio.to_thread(rates.get)
+    await begin_in_thread(rates)
     rates.get.invalidate()
     rates.answer = lambda currency: "new"
     assert rates.get() == "new"
@@ -244,7 +253,7 @@ async def test_an_invalidation_holds_at_once_where_another_loop_owns_the_cache(c
 async def test_past_its_expiry_a_value_serves_on_the_loops_own_thread_while_a_thread_refreshes(cache: Cache) -> None:
     with cache.testing() as t:
         rates = Rates(cache, expire=60, stale=60)
-        await asyncio.to_thread(rates.get)
+        await begin_in_thread(rates)
         t.advance(61)
         rates.answer = lambda currency: "new"
         assert rates.get() == rates.get() == {"EUR": 1.0}
@@ -254,7 +263,7 @@ async def test_past_its_expiry_a_value_serves_on_the_loops_own_thread_while_a_th
 
 async def test_past_its_expiry_a_value_does_not_serve_a_function_that_did_not_ask_for_it(cache: Cache) -> None:
     with cache.testing() as t:
-        await asyncio.to_thread(Rates(cache, expire=60, stale=60).get)
+        await begin_in_thread(Rates(cache, expire=60, stale=60))
         t.advance(61)
         rates = Rates(cache, expire=60)
         rates.answer = lambda currency: "new"
