@@ -41,19 +41,21 @@ bool ensure_ready(CachedFacts& facts) {
   return done.is_valid();
 }
 
-// Called on an instance, a plain function that a class only names is the same call as f(instance), wherever that has a key. Called
-// through the class, whatever is no instance of it is an argument like any other: someone uses the class as a namespace.
+// Called on an instance, a plain function that a class only names is the same call as f(instance), and has its key. Called through the class,
+// what is no instance of it is refused: whoever uses the class as a namespace has forgotten @staticmethod, and key() could not know.
 bool receiver_in(const CachedFacts& facts, const Bound& bound, bool by_instance, Receiver& receiver) {
-  receiver = by_instance || facts.is_method ? Receiver::given : Receiver::none;
-  const bool in_doubt = by_instance ? !facts.is_method : facts.is_method_by_place;
-  PyObject* const first = in_doubt ? facts.plan().first_argument(bound) : nullptr;
+  receiver = facts.is_method ? Receiver::given : Receiver::none;
+  PyObject* const first = !by_instance && facts.is_method_by_place ? facts.plan().first_argument(bound) : nullptr;
   if (first == nullptr) return true;
-  if (by_instance) {
-    if (facts.plan().has_key(first)) receiver = Receiver::none;
-    return PyErr_Occurred() == nullptr;
-  }
   nb::object is_one = nb::steal(PyObject_CallMethod(facts.policy.ptr(), "is_receiver", "O", first));
-  if (is_one.is_valid() && is_one.ptr() == Py_False) receiver = Receiver::none;
+  if (is_one.is_valid() && is_one.ptr() == Py_False) {
+    PyErr_Format(
+        PyExc_TypeError,
+        "%U(): the first argument is no instance of the class it stands in; if it is a function of its own there, write "
+        "@staticmethod above it",
+        nb::cast<nb::str>(facts.policy.attr("name")).ptr());
+    return false;
+  }
   return is_one.is_valid();
 }
 

@@ -80,11 +80,6 @@ PyObject* KeyPlan::first_argument(const Bound& bound) const {
   return PyTuple_GET_SIZE(bound[0]) == 0 ? nullptr : PyTuple_GET_ITEM(bound[0], 0);
 }
 
-bool KeyPlan::has_key(PyObject* first) const {
-  std::string unused;
-  return KeyWriter(unused).append(first, as_type(parameters_[0].bare), Quote::none);
-}
-
 bool KeyPlan::key_of_arguments(const Bound& bound, Receiver receiver, std::string& out) const {
   const bool among_rest =
       receiver != Receiver::none && rest_ == 0;   // `def get(*args)`: the receiver is the first of them

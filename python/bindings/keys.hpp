@@ -95,8 +95,6 @@ class KeyPlan {
   }
   // The first argument: a method's receiver, also where it is the first of *args. Borrowed; null if there is none.
   PyObject* first_argument(const Bound& bound) const;
-  // Whether a key can be made of it, as the first argument. False, perhaps with a Python error set.
-  bool has_key(PyObject* first) const;
   int visit(visitproc visit, void* arg) const;
   void clear();
 

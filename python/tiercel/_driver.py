@@ -69,7 +69,10 @@ class Driver(_core.DriverCore):
     def _hand_over(self, home: asyncio.AbstractEventLoop) -> None:
         """Called on the background loop, which an application's loop relieves."""
         with self._lock:
-            if self._heir is not home or not _background.is_own(self._owner):
+            if self._heir is not home:
+                return
+            if not _background.is_own(self._owner):
+                self._heir = None
                 return
             try:
                 home.call_soon_threadsafe(self._own, home)
@@ -121,23 +124,32 @@ class Driver(_core.DriverCore):
 
     async def disconnect(self) -> None:
         owner = self._owner
-        if owner is None:
-            return
-        if owner is asyncio.get_running_loop() or not _runs(owner):
-            self.leave()
-            await asyncio.sleep(0)  # transports call connection_lost, and close their sockets, a step later
-            await asyncio.sleep(0)
-        else:
-            home = asyncio.get_running_loop()
-            left = home.create_future()
-
-            def leave() -> None:
+        while owner is not None:
+            if owner is asyncio.get_running_loop() or not _runs(owner):
                 self.leave()
+                await asyncio.sleep(0)  # transports call connection_lost, and close their sockets, a step later
+                await asyncio.sleep(0)
+                return
+            await self._ask_to_leave(owner)
+            # Another may have become the owner meanwhile; one that is blocked is not waited for.
+            owner, before = self._owner, owner
+            if owner is before:
+                return
+
+    async def _ask_to_leave(self, owner: asyncio.AbstractEventLoop) -> None:
+        home = asyncio.get_running_loop()
+        left = home.create_future()
+
+        def leave() -> None:
+            with self._lock:
+                if self._owner is owner:
+                    self.leave()
+            with contextlib.suppress(RuntimeError):  # closed: nobody waits
                 home.call_soon_threadsafe(_set, left)
 
-            owner.call_soon_threadsafe(leave)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(left, self.settings.op_timeout * 10)
+        owner.call_soon_threadsafe(leave)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(left, self.settings.op_timeout * 10)
 
     # What comes from other homes
 
@@ -193,6 +205,8 @@ class Driver(_core.DriverCore):
         owner = self._owner
         if owner is not None:
             self._links[connection] = Link(self, connection, owner)
+        else:
+            self._closed(connection, "away", "the cache was disconnected", "")
 
     def _close(self, connection: int) -> None:
         link = self._links.pop(connection, None)

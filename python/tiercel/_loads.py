@@ -53,7 +53,9 @@ class Load:
                 self._home.call_soon_threadsafe(self._task.cancel)
 
     def home_may_be_gone(self) -> None:
-        if self._home.is_closed() or not self._home.is_running():
+        if self.loaded is not None or self.failure is not None:
+            self._end(self.loaded, self.failure)  # it had ended, and told an owner that no longer runs
+        elif self._home.is_closed() or not self._home.is_running():
             self._end(Loaded("uncacheable"))
 
     def _begin(self) -> None:
@@ -87,10 +89,11 @@ class Load:
 
     def _end(self, loaded: Loaded | None, failure: BaseException | None = None) -> None:
         self.loaded, self.failure = loaded, failure
-        owner = self.driver._owner
-        if owner is self._home or owner is None:
-            self._hand_in()
-        else:
+        with self.driver._lock:  # nobody becomes the owner while this thread hands in for want of one
+            owner = self.driver._owner
+            if owner is self._home or owner is None:
+                return self._hand_in()
+        if owner is not None:
             with contextlib.suppress(RuntimeError):  # closed: the caller's own deadline ends it
                 owner.call_soon_threadsafe(self._hand_in)
 

@@ -11,7 +11,7 @@ import pytest
 
 from support.servers import Server
 from support.waiting import eventually
-from tiercel import AuthenticationError, Cache, RedisCache, _sync
+from tiercel import AuthenticationError, Cache, RedisCache, Unavailable, _sync
 from tiercel._types import Loaded
 
 
@@ -123,6 +123,18 @@ async def test_a_leader_cancelled_as_its_load_begins_leaves_its_place_to_one_oth
             assert await asyncio.gather(*joiners) == [7] * 10
             await asyncio.wait([leader, canceller])
             assert len(calls) == 1 and leader.cancelled()
+
+
+async def test_a_command_that_waits_for_the_connection_ends_with_a_disconnect(redis_server: Server) -> None:
+    cache = Cache(redis_server.url(), op_timeout=5)
+    await cache.connect()
+    client = cache.client
+    await cache.disconnect()
+    command = asyncio.create_task(client.execute("PING"))
+    await asyncio.sleep(0)
+    await cache.disconnect()
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(command, 4)
 
 
 async def test_many_gets_in_one_tick_are_one_write(redis_server: Server) -> None:

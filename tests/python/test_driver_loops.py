@@ -256,6 +256,47 @@ def test_a_load_of_another_loop_closed_without_ceremony_does_not_hold_up_the_own
     assert not call.done()
 
 
+def test_a_threads_load_that_ended_while_no_owner_ran_frees_its_key(cache: Cache) -> None:
+    begun, go = threading.Event(), threading.Event()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(cache.set("warm", 1))
+
+    def load() -> Loaded:
+        begun.set()
+        go.wait(10)
+        return loaded(cache, 1)
+
+    async def until_begun() -> None:
+        await eventually(begun.is_set)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(_sync.get_or_load, cache, "key", load)
+        loop.run_until_complete(until_begun())  # and then the owner stops
+        go.set()
+        assert first.result(10).payload is not None
+
+    async def here() -> int:
+        return await asyncio.wait_for(cache.get_or_load("key", lambda: 9), 5)
+
+    assert asyncio.run(here()) in (1, 9)
+    loop.close()
+
+
+def test_a_disconnect_that_crosses_a_takeover_leaves_an_engine_that_can_be_owned(cache: Cache) -> None:
+    _sync.get_or_load(cache, "warm", lambda: loaded(cache, 1))
+    driver = cache._require_driver()
+    background = driver._owner
+    assert background is not None
+
+    async def here() -> None:
+        background.call_soon_threadsafe(time.sleep, 0.02)  # both wait for it
+        await asyncio.gather(cache.disconnect(), cache.get("a"))
+        assert await cache.set("key", 1)
+        await eventually(lambda: driver._owner is asyncio.get_running_loop())
+
+    asyncio.run(here())
+
+
 async def _begin_to_hang(cache: Cache) -> asyncio.Task[Any]:
     begun = asyncio.Event()
 

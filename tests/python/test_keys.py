@@ -225,14 +225,15 @@ def test_a_plain_function_keeps_a_first_parameter_called_self() -> None:
     assert key(f, 1, 2) == "p:1:2"
 
 
-def test_a_function_put_on_a_class_later_leaves_its_receiver_out_when_bound() -> None:
+def test_a_function_put_on_a_class_later_has_its_receiver_in_the_key_or_none() -> None:
     class Late: ...
 
-    @cache.cached("late")
-    async def get(whoever, x: int) -> None: ...
+    @cache.cached("profile")
+    async def profile(user) -> None: ...  # type: ignore[no-untyped-def]
 
-    Late.get = get  # type: ignore[attr-defined]
-    assert Late().get.key(3) == "late:3"  # type: ignore[attr-defined]
+    Late.profile = profile  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="no key can be made of argument 'user'"):
+        Late().profile.key()  # type: ignore[attr-defined]  # not one key for all
 
 
 async def test_a_plain_function_that_a_class_names_as_well_keeps_its_first_argument() -> None:
@@ -400,7 +401,7 @@ def test_an_abstract_method_stays_abstract_below_a_cache_key() -> None:
         Derived()  # type: ignore[abstract]
 
 
-async def test_a_class_that_serves_as_a_namespace_keeps_the_first_argument() -> None:
+async def test_a_class_that_serves_as_a_namespace_is_told_of_staticmethod() -> None:
     class Queries:
         @cache.cached("by")
         async def by_id(user_id: int) -> int:  # type: ignore[misc]
@@ -410,8 +411,10 @@ async def test_a_class_that_serves_as_a_namespace_keeps_the_first_argument() -> 
         async def method(this, x: int) -> int:
             return x
 
-    assert [await Queries.by_id(user) for user in (1, 2)] == [1, 2]  # type: ignore[arg-type]
-    assert await Queries.by_id.refresh(3) == await Queries.by_id(3) == 3  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"by_id\(\): the first argument is no instance .* @staticmethod"):
+        await Queries.by_id(1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="@staticmethod"):
+        await Queries.by_id.refresh(3)  # type: ignore[arg-type]
     queries = Queries()
     assert await Queries.method(queries, 1) == await queries.method(1) == 1 and await cache.exists("this:1")
 
