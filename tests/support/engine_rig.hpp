@@ -59,9 +59,19 @@ class EngineRig {
         moved = true;
       }
       moved |= deliver(which, client->out.size());
+      moved |= notice_end(which);
     }
     take_events();
     return moved;
+  }
+  // The server has ended the connection (CLIENT KILL): what it sent before has been handed over.
+  bool notice_end(Connection which) {
+    ModelRedis::Client* client = clients_[which];
+    if (client == nullptr || !client->closed) return false;
+    clients_[which] = nullptr;
+    engine->closed(which, {ErrorCode::away, "connection closed by the server", ""}, now);
+    take_events();
+    return true;
   }
   // Hands at most `bytes_max` of the model's answer to the engine.
   bool deliver(Connection which, std::size_t bytes_max) {
