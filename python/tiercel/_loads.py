@@ -92,10 +92,10 @@ class Load:
         with self.driver._lock:  # nobody becomes the owner while this thread hands in for want of one
             owner = self.driver._owner
             if owner is self._home or owner is None:
-                return self._hand_in()
-        if owner is not None:
-            with contextlib.suppress(RuntimeError):  # closed: the caller's own deadline ends it
-                owner.call_soon_threadsafe(self._hand_in)
+                self._hand_in()
+                return
+        with contextlib.suppress(RuntimeError):  # closed: the caller's own deadline ends it
+            owner.call_soon_threadsafe(self._hand_in)
 
     def _hand_in(self) -> None:
         if self.driver.loads.get(self.flight) is self:
