@@ -22,6 +22,8 @@ const char* name_of(ErrorCode code) {
       return "cluster";
     case ErrorCode::too_large:
       return "too_large";
+    case ErrorCode::superseded:
+      return "superseded";
     case ErrorCode::damaged:
       return "damaged";
     case ErrorCode::closed:

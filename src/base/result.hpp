@@ -19,6 +19,7 @@ enum class ErrorCode : unsigned char {
   too_old,  // the server lacks what we need (RESP3, version 6.2)
   cluster,  // MOVED or ASK on a non-cluster URL
   too_large,  // longer than a limit
+  superseded,  // something newer is there, which was kept
   damaged,  // bytes at rest that are not a record of ours
   closed,  // the cache was closed
 };

@@ -1,15 +1,21 @@
 #include "cache/core.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "cache/flight.hpp"
 #include "cache/invalidate.hpp"
+#include "cache/steps.hpp"
 #include "cache/tag_fetch.hpp"
 
 namespace tiercel {
 
 namespace {
 constexpr Duration kReleaseEvery = std::chrono::milliseconds{250};   // expired memory is freed at most so often
+}
+
+std::string milliseconds(Duration duration) {
+  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(duration).count()));
 }
 
 Core::Core(EngineSettings given, const Dice::Seed& seed)
@@ -30,6 +36,11 @@ Task* Core::find_task(TaskId id) {
 void Core::set_deadline(Task& task, Timestamp now) {
   task.deadline = now + settings.op_timeout;
   deadlines_.emplace_back(task.deadline, task.id);
+}
+
+void Core::wake_at(Task& task, Timestamp at) {
+  task.deadline = at;
+  wakes_.emplace(at, task.id);
 }
 
 void Core::finish(Task& task, Outcome outcome) {
@@ -53,23 +64,35 @@ void Core::drop(TaskId id) {
 }
 
 void Core::expire_tasks(Timestamp now) {
+  const auto expire = [this, now](TaskId id) {
+    Task* task = find_task(id);
+    if (task == nullptr || task->deadline > now) return;
+    task->deadline = kNever;
+    task->overdue(*this, now);
+  };
   while (!deadlines_.empty() && deadlines_.front().first <= now) {
-    Task* task = find_task(deadlines_.front().second);
+    const TaskId id = deadlines_.front().second;
     deadlines_.pop_front();
-    if (task != nullptr && task->deadline <= now) {
-      task->deadline = kNever;
-      task->overdue(*this, now);
-    }
+    expire(id);
+  }
+  while (!wakes_.empty() && wakes_.top().first <= now) {
+    const TaskId id = wakes_.top().second;
+    wakes_.pop();
+    expire(id);
   }
 }
 
 std::optional<Timestamp> Core::next_task_deadline() {
-  while (!deadlines_.empty()) {
-    const Task* task = find_task(deadlines_.front().second);
-    if (task != nullptr && task->deadline == deadlines_.front().first) return task->deadline;
-    deadlines_.pop_front();
-  }
-  return std::nullopt;
+  const auto holds = [this](const Deadline& deadline) {
+    const Task* task = find_task(deadline.second);
+    return task != nullptr && task->deadline == deadline.first;
+  };
+  while (!deadlines_.empty() && !holds(deadlines_.front())) deadlines_.pop_front();
+  while (!wakes_.empty() && !holds(wakes_.top())) wakes_.pop();
+  std::optional<Timestamp> next;
+  if (!deadlines_.empty()) next = deadlines_.front().first;
+  if (!wakes_.empty() && (!next || wakes_.top().first < *next)) next = wakes_.top().first;
+  return next;
 }
 
 // ---- events
@@ -101,6 +124,36 @@ bool Core::submit(Task& task, Step step, std::span<const std::string_view> argum
   return remote->submit(arguments, task.id, step, now, tracked);
 }
 
+bool Core::run_script(Task& task, Step step, std::string_view script, std::string_view redis_key,
+                      std::initializer_list<std::string_view> arguments, Timestamp now) {
+  std::vector<std::string_view> words{"EVAL", script, "1", redis_key};
+  words.insert(words.end(), arguments);
+  return submit(task, step, words, now);
+}
+
+namespace {
+
+// A command whose end nobody waits for.
+class ForgottenTask final : public Task {
+ public:
+  void reply(Core& core, Step, const resp::Value& value, Timestamp) override {
+    core.counters.redis_errors.add(value.is_error() ? 1 : 0);
+    core.drop(id);
+  }
+  void lost(Core& core, Step, const Error&, Timestamp) override { core.drop(id); }
+  void overdue(Core& core, Timestamp) override { core.drop(id); }
+};
+
+}  // namespace
+
+void Core::run_script_and_forget(std::string_view script, std::string_view redis_key,
+                                 std::initializer_list<std::string_view> arguments, Timestamp now) {
+  auto& task = add<ForgottenTask>();
+  task.abandoned = true;
+  set_deadline(task, now);
+  if (!run_script(task, ask::step(ask::raw), script, redis_key, arguments, now)) drop(task.id);
+}
+
 void Core::overran(Timestamp now) {
   counters.redis_timeouts.add();
   if (!breaker.overran(now)) return;
@@ -123,8 +176,9 @@ void Core::replay_pending(Timestamp now) {
     task.replay(*this, now);
   }
   for (const std::string& pattern : patterns) {
-    if (!replaying.insert(pattern).second) continue;  // its last scan still runs
+    if (replaying.contains(pattern)) continue;  // its last scan still runs
     auto& task = add<MatchingTask>(pattern, true);
+    replaying[pattern] = task.id;
     task.abandoned = true;
     task.start(*this, now);
   }
@@ -159,6 +213,39 @@ void Core::key_changed(std::string_view key) {
   memory.erase(key);
   const auto at = flights.find(std::string(key));
   if (at != flights.end()) seal(*at->second);
+}
+
+void Core::key_pushed(std::string_view key, Timestamp now) {
+  memory.erase(key);
+  const auto at = flights.find(std::string(key));
+  if (at != flights.end() && at->second->sealed_by_push()) seal(*at->second);
+  wake_waiting(key, now);
+}
+
+void Core::stop_waiting(const std::string& key, TaskId flight) {
+  const auto at = waiting_.find(key);
+  if (at == waiting_.end()) return;
+  std::erase(at->second, flight);
+  if (at->second.empty()) waiting_.erase(at);
+}
+
+void Core::wake_waiting(std::string_view key, Timestamp now) {
+  const auto at = waiting_.find(std::string(key));
+  if (at == waiting_.end()) return;
+  const std::vector<TaskId> woken = std::move(at->second);
+  waiting_.erase(at);
+  for (const TaskId id : woken) {
+    if (auto* flight = dynamic_cast<Flight*>(find_task(id))) flight->woken(*this, now);
+  }
+}
+
+void Core::wake_all_waiting(Timestamp now) {
+  const auto all = std::exchange(waiting_, {});
+  for (const auto& [key, woken] : all) {
+    for (const TaskId id : woken) {
+      if (auto* flight = dynamic_cast<Flight*>(find_task(id))) flight->woken(*this, now);
+    }
+  }
 }
 
 void Core::tag_changed(std::string_view tag) {

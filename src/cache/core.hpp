@@ -3,9 +3,11 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
+#include <queue>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,6 +29,9 @@ namespace tiercel {
 class Core;
 class Flight;
 class LinkState;
+
+// As PX takes it; at least one.
+std::string milliseconds(Duration duration);
 
 class Task {
  public:
@@ -61,6 +66,7 @@ class Core {
   Task* find_task(TaskId id);
   TaskId next_id() { return ++last_id_; }
   void set_deadline(Task& task, Timestamp now);  // op_timeout from now
+  void wake_at(Task& task, Timestamp at);  // overdue() is called then, in place of what was set before
   void finish(Task& task, Outcome outcome);  // tells its end (unless abandoned), then drops it
   void drop(TaskId id);  // without a word; safe from within the task's own methods
   void finish_now(OperationId id, Outcome outcome);  // an operation that needed no task
@@ -88,13 +94,20 @@ class Core {
   bool may_use_redis(Timestamp now);
   bool submit(Task& task, Step step, std::span<const std::string_view> arguments, Timestamp now, bool tracked = false);
   void overran(Timestamp now);  // a task's budget ran out
+  // A script on one key, with its arguments behind.
+  bool run_script(Task& task, Step step, std::string_view script, std::string_view redis_key,
+                  std::initializer_list<std::string_view> arguments, Timestamp now);
+  // The same, and nobody waits for its end.
+  void run_script_and_forget(std::string_view script, std::string_view redis_key,
+                             std::initializer_list<std::string_view> arguments, Timestamp now);
   ServerTime server_now(Timestamp now) const { return ServerTime{now.time_since_epoch() + remote->server_offset()}; }
 
   // --- coherence: what makes entries, tags and flights unusable
   EntryRef usable_entry(std::string_view key, Timestamp now,
                         bool count_use);  // verified, tags current; may be past its soft deadline
   bool put_in_memory(const EntryRef& entry, Timestamp now);
-  void key_changed(std::string_view key);  // by a push, or by a write of our own
+  void key_changed(std::string_view key);  // by a write of our own
+  void key_pushed(std::string_view key, Timestamp now);  // the server says that it changed: by another, or by ourselves
   void tag_changed(std::string_view tag);
   std::size_t keys_changed_matching(std::string_view pattern);  // returns how many left memory
   std::size_t forget_matching(std::string_view pattern);  // memory alone; any thread
@@ -105,6 +118,11 @@ class Core {
   // --- flights by key; sealed ones are not here
   std::unordered_map<std::string, Flight*> flights;
   void seal(Flight& flight);
+  // Flights, sealed ones too, that wait for another's load of the key.
+  void wait_for(std::string_view key, TaskId flight) { waiting_[std::string(key)].push_back(flight); }
+  void stop_waiting(const std::string& key, TaskId flight);
+  void wake_waiting(std::string_view key, Timestamp now);
+  void wake_all_waiting(Timestamp now);
 
   EngineSettings settings;
   KeySpace names;
@@ -118,15 +136,18 @@ class Core {
   Remote* remote = nullptr;  // null on memory://
   Timestamp release_due = kNever;  // when expired memory is next looked at
   Timestamp replay_not_before{};  // a replay that Redis refused is not tried again at once
-  std::set<std::string> replaying;  // pending patterns whose scan runs now
+  std::map<std::string, TaskId> replaying;  // pending patterns and the scan that will have replayed them
 
  private:
   void replay_pending(Timestamp now);
 
   std::unordered_map<TaskId, std::unique_ptr<Task>> tasks_;
   std::vector<std::unique_ptr<Task>> graveyard_;
-  std::deque<std::pair<Timestamp, TaskId>> deadlines_;  // in order: every budget is op_timeout
+  using Deadline = std::pair<Timestamp, TaskId>;
+  std::deque<Deadline> deadlines_;  // in order: every budget is op_timeout
+  std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> wakes_;  // others
   std::deque<Event> events_;
+  std::unordered_map<std::string, std::vector<TaskId>> waiting_;
   TaskId last_id_ = 0;
 };
 

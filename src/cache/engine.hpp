@@ -41,6 +41,10 @@ struct EngineSettings {
   unsigned breaker_overruns = 3;  // so many in a row ...
   Duration breaker_rest = std::chrono::seconds{1};  // ... and Redis is left alone for so long
   std::size_t value_bytes_max = 8u << 20;
+  Duration lease_for = std::chrono::seconds{2};  // the right to fill a key; renewed while its loader runs
+  Duration load_max = std::chrono::seconds{30};  // for so long at most
+  Duration pass_for =
+      std::chrono::seconds{1};  // after a load that failed or is not stored, everybody loads for himself
   std::size_t pending_max = 10'000;  // invalidations kept while Redis is away; beyond: the root is renewed
   unsigned connections_max = 2;  // 1: raw commands share the tracked connection
 };

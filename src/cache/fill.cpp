@@ -4,26 +4,13 @@
 #include <array>
 
 #include "cache/invalidate.hpp"
+#include "cache/scripts.hpp"
 #include "cache/steps.hpp"
 #include "cache/tag_fetch.hpp"
+#include "entry/big_endian.hpp"
 #include "redis/errors.hpp"
 
 namespace tiercel {
-
-namespace {
-
-// Gives a tag a longer life while it still has the stamp we know.
-constexpr std::string_view kExtendTag =
-    "local v=redis.call('GET',KEYS[1]) "
-    "if not v or string.sub(v,1,16)~=ARGV[1] then return 0 end "
-    "if ARGV[3]=='0' then redis.call('SET',KEYS[1],ARGV[2]) else redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) end "
-    "return 1";
-
-std::string milliseconds(Duration duration) {
-  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(duration).count()));
-}
-
-}  // namespace
 
 Error too_large(const Core& core, std::string_view key, std::size_t bytes) {
   return {ErrorCode::too_large,
@@ -65,20 +52,42 @@ void Fill::keep_by_age(Core& core, Timestamp now) {
   core.put_in_memory(entry_, now);
 }
 
-bool Fill::start(Core& core, Task& task, Timestamp now) {
-  const std::string record = core.names.value(entry_->key());
-  if (refused_) {  // the old record must not outlive the value that could not replace it
-    auto& removal =
-        core.add<InvalidateTask>(std::vector<std::string>{std::string(entry_->key())}, std::vector<std::string>{});
-    removal.abandoned = true;
-    removal.replay(core, now);
-    return false;
-  }
+void remove_quietly(Core& core, std::string_view key, Timestamp now) {
+  auto& removal = core.add<InvalidateTask>(std::vector<std::string>{std::string(key)}, std::vector<std::string>{});
+  removal.abandoned = true;
+  removal.replay(core, now);
+}
+
+bool Fill::set(Core& core, Task& task, Timestamp now) {
+  TIERCEL_REQUIRE(!refused_);
   if (!extend_tags(core, task, now)) return false;
-  const std::string bytes = encode_record(header(core, now), stamps_, {}, entry_->payload());
-  const std::string life = options_.usable_for ? milliseconds(*options_.usable_for) : std::string();
-  const std::array<std::string_view, 5> set{"SET", record, bytes, "PX", life};
-  if (!core.submit(task, ask::step(ask::written), std::span(set).first(options_.usable_for ? 5 : 3), now)) return false;
+  const std::string record = core.names.value(entry_->key());
+  const std::string bytes = encoded(core, now);
+  const std::string life = options_.usable_for ? milliseconds(*options_.usable_for) : "0";
+  if (options_.version) {
+    std::string version;
+    write_u64(version, *options_.version);
+    if (!core.run_script(task, ask::step(ask::written), script::kStore, record, {bytes, life, version}, now))
+      return false;
+  } else {
+    const std::array<std::string_view, 5> set{"SET", record, bytes, "PX", life};
+    if (!core.submit(task, ask::step(ask::written), std::span(set).first(options_.usable_for ? 5 : 3), now))
+      return false;
+  }
+  return read_back(core, task, record, now);
+}
+
+bool Fill::swap(Core& core, Task& task, std::string_view expected, Timestamp now) {
+  TIERCEL_REQUIRE(!refused_);
+  if (!extend_tags(core, task, now)) return false;
+  const std::string record = core.names.value(entry_->key());
+  const std::string life = options_.usable_for ? milliseconds(*options_.usable_for) : "0";
+  if (!core.run_script(task, ask::step(ask::written), script::kSwap, record, {expected, encoded(core, now), life}, now))
+    return false;
+  return read_back(core, task, record, now);
+}
+
+bool Fill::read_back(Core& core, Task& task, std::string_view record, Timestamp now) {
   ++outstanding_;
   if (!core.remote->tracks()) return true;
   const std::array<std::string_view, 4> getrange{"GETRANGE", record, "0", "63"};
@@ -86,10 +95,16 @@ bool Fill::start(Core& core, Task& task, Timestamp now) {
   return true;
 }
 
+std::string Fill::encoded(Core& core, Timestamp now) const {
+  return encode_record(header(core, now), stamps_, {}, entry_->payload());
+}
+
 void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
   --outstanding_;
   if (step.kind == ask::written) {
-    written_ = value.is_ok();
+    written_ = value.is_ok() || (value.type == resp::Value::Type::integer && value.integer == 1);
+    superseded_ = value.type == resp::Value::Type::integer && value.integer != 1;
+    if (superseded_) return;
     if (!written_) {
       refused_ =
           value.is_error() ? redis::classify(value.text) : Error{ErrorCode::protocol, "SET was not answered by OK", ""};
@@ -119,8 +134,9 @@ bool Fill::extend_tags(Core& core, Task& task, Timestamp now) {
     const std::string key = core.names.tag(tag.name);
     const std::string bytes = encode_tag({tag.stamp, deadline});
     const std::string life = forever ? "0" : milliseconds(deadline - core.server_now(now));
-    const std::array<std::string_view, 7> eval{"EVAL", kExtendTag, "1", key, tag.stamp.view(), bytes, life};
-    if (!core.submit(task, ask::step(ask::tag_kept, index), eval, now)) return false;
+    if (!core.run_script(task, ask::step(ask::tag_kept, index), script::kExtendTag, key,
+                         {tag.stamp.view(), bytes, life}, now))
+      return false;
     ++outstanding_;
   }
   return true;

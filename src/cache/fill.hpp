@@ -1,5 +1,6 @@
-// Owns: storing one value: SET of the record, then a tracked read of its header behind it. The server's answers are OK, our own push, and the
-// header: only when the header shows our stamp do the bytes just written enter memory. Part of a task (Flight, StoreTask).
+// Owns: storing one value: a SET of the record, or its swap for the lease it was loaded under, then a tracked read of its header behind it. The
+// server's answers are OK or 1, our own push, and the header: only when the header shows our stamp do the bytes just written enter memory. Part of
+// a task (Flight, StoreTask).
 #pragma once
 
 #include <optional>
@@ -24,18 +25,25 @@ class Fill {
 
   // Memory alone: on memory://, or while Redis is away.
   void keep(Core& core, Timestamp now);
-  // False: Redis cannot be asked now, or the value is too large for it (`refused()` says so; the old record is invalidated).
-  bool start(Core& core, Task& task, Timestamp now);
+  // Whatever stands under the key; a value that names a version does not replace a newer one, nor a write intent. False: Redis cannot be
+  // asked now. Requires a value that is not refused.
+  bool set(Core& core, Task& task, Timestamp now);
+  // Only in the place of the record with this stamp.
+  bool swap(Core& core, Task& task, std::string_view expected, Timestamp now);
   void reply(Core& core, Step step, const resp::Value& value, Timestamp now);
   // What Redis refused is kept in memory for as long as a load is good without it.
   void keep_by_age(Core& core, Timestamp now);
 
   bool done() const { return outstanding_ == 0; }
+  // Something else stands under the key: nothing was stored, and that is right.
+  bool superseded() const { return superseded_; }
   const std::optional<Error>& refused() const { return refused_; }
   const EntryRef& entry() const { return entry_; }
 
  private:
   bool extend_tags(Core& core, Task& task, Timestamp now);
+  bool read_back(Core& core, Task& task, std::string_view record, Timestamp now);
+  std::string encoded(Core& core, Timestamp now) const;
   Header header(Core& core, Timestamp now) const;
 
   StoreOptions options_;
@@ -44,9 +52,11 @@ class Fill {
   std::uint64_t epoch_;  // of tags, when the stamps were handed over
   std::optional<Error> refused_;
   unsigned outstanding_ = 0;
-  bool written_ = false;
+  bool written_ = false, superseded_ = false;
 };
 
+// An old record must not outlive the value that is too large to replace it.
+void remove_quietly(Core& core, std::string_view key, Timestamp now);
 Error too_large(const Core& core, std::string_view key, std::size_t bytes);
 
 }  // namespace tiercel

@@ -7,13 +7,23 @@
 
 namespace tiercel {
 
+namespace {
+
+constexpr unsigned kRoundsMax = 64;  // of bids and wake-ups; then the loader runs without a lease
+constexpr unsigned kOtherLeasesMax = 2;  // that came and brought no value
+constexpr Duration kPollEvery = std::chrono::milliseconds{50};  // where the server does not tell of changes
+constexpr Duration kLeaseSlack = std::chrono::milliseconds{20};  // clocks differ by half a round trip
+
+}  // namespace
+
+// ---- looking
+
 void Flight::start(Core& core, Timestamp now) {
-  began_ = now;
+  began_ = as_of_ = now;
   generation_ = core.has_redis() && core.remote->tracks() ? core.remote->generation() : 0;
-  if (!core.has_redis() || !core.may_use_redis(now) || core.pending.covers(key_))
-    return load(core, core.has_redis(), now);
+  if (!core.has_redis() || !core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);
   core.set_deadline(*this, now);
-  if (!lookup_.start(core, *this, now)) return load(core, true, now);
+  if (!lookup_.start(core, *this, now)) return load(core, Store::memory, now);
   if (lookup_.done()) found(core, now);
 }
 
@@ -23,27 +33,21 @@ void Flight::join(Core& core, OperationId caller) {
 }
 
 void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
-  if (state_ == State::looking) {
+  if (step.kind == ask::renewed || step.kind == ask::lease_seen) return take_renewal(core, step, value);
+  if (state_ == State::looking || state_ == State::bidding) {
     lookup_.reply(core, *this, step, value, now);
     if (lookup_.done()) found(core, now);
   } else if (state_ == State::filling && fill_ && step.kind >= ask::tag_kept) {
     fill_->reply(core, step, value, now);
-    if (!fill_->done()) return;
-    Outcome outcome;
-    outcome.kind = Outcome::Kind::loaded;
-    outcome.entry = fill_->entry();
-    outcome.error = fill_->refused();
-    (fill_->refused() ? core.counters.stores_refused : core.counters.stores).add();
-    if (fill_->refused() && !sealed) fill_->keep_by_age(core, now);
-    land(core, std::move(outcome));
+    if (fill_->done()) filled(core, now);
   }
   // Replies to a look-up given up meanwhile belong to nobody.
 }
 
 void Flight::lost(Core& core, Step step, const Error&, Timestamp now) {
-  if (state_ == State::looking) return load(core, true, now);
+  if (state_ == State::looking || state_ == State::bidding) return load(core, Store::memory, now);
   if (state_ != State::filling || step.kind < ask::tag_kept) return;
-  core.pending.add_key(key_);   // the record may or may not have been written
+  // It may have been stored or not. Either is right: it was stored only where its lease stood.
   Outcome outcome;
   outcome.kind = Outcome::Kind::loaded;
   outcome.degraded = true;
@@ -52,32 +56,107 @@ void Flight::lost(Core& core, Step step, const Error&, Timestamp now) {
 }
 
 void Flight::overdue(Core& core, Timestamp now) {
+  if (state_ == State::waiting) return woken(core, now);
+  if (state_ == State::loading) return renew(core, now);
   core.overran(now);
-  if (state_ == State::looking) return load(core, true, now);
+  if (state_ == State::bidding) give_back(core, now);  // behind the bid, on the same connection
+  if (state_ == State::looking || state_ == State::bidding) return load(core, Store::memory, now);
   if (state_ == State::filling) lost(core, ask::step(ask::written), {ErrorCode::slow, "", ""}, now);
 }
 
 void Flight::found(Core& core, Timestamp now) {
-  if (!lookup_.entry()) return load(core, lookup_.failed(), now);
+  if (lookup_.failed() || lookup_.bid_refused()) return load(core, Store::memory, now);
+  if (!lookup_.entry()) return decide(core, now);
+  if (options_.skip_value) {  // a refresh: the value goes on serving, and is replaced if it still stands then
+    expected_ = lookup_.seen().stamp;
+    return load(core, Store::over_value, now);
+  }
   Outcome outcome = hit(lookup_.entry(), false, now);
   count_hit(core, outcome);
   outcome.refresh_wanted = outcome.stale;
   land(core, std::move(outcome));
 }
 
-void Flight::load(Core& core, bool degraded, Timestamp now) {
+// ---- bidding and waiting
+
+// Nothing that serves stands under the key: what does, decides.
+void Flight::decide(Core& core, Timestamp now) {
+  const Lookup::Seen& seen = lookup_.seen();
+  if (lease_ && lease_->is_ours(seen)) {
+    expected_ = lease_->stamp();
+    return load(core, Store::under_lease, now);
+  }
+  if (++rounds_ > kRoundsMax) return load(core, Store::nowhere, now);
+  const bool holds =
+      seen.header && (seen.header->state == RecordState::lease || seen.header->state == RecordState::pass ||
+                      seen.header->state == RecordState::intent);
+  if (!holds || seen.header->fresh_until <= core.server_now(now)) return bid(core, now);
+  if (seen.header->state == RecordState::intent) {
+    core.seal(*this);  // what it loads may be older than the write that is under way: only who is here shares it
+    return load(core, Store::nowhere, now);
+  }
+  if (options_.skip_value) return bid(core, now);
+  if (seen.header->state == RecordState::pass) return load(core, Store::nowhere, now);
+  wait(core, *seen.header, now);
+}
+
+void Flight::bid(Core& core, Timestamp now) {
+  state_ = State::bidding;
+  as_of_ = now;
+  lease_.emplace(core);
+  const std::string lease = lease_->bid(core, lookup_.seen(), now);
+  core.set_deadline(*this, now);
+  if (lookup_.bid(core, *this, lease, lease_->bid_life(core, now), now)) return;
+  give_back(core, now);
+  load(core, Store::memory, now);
+}
+
+void Flight::wait(Core& core, const Header& lease, Timestamp now) {
+  state_ = State::waiting;
+  const std::string& stamp = lookup_.seen().stamp;
+  if (patient_until_ == kNever) patient_until_ = now + patience(core, lease);
+  if (!waited_for_.empty() && waited_for_ != stamp) ++other_leases_;
+  waited_for_ = stamp;
+  if (now >= patient_until_ || other_leases_ > kOtherLeasesMax) return load(core, Store::nowhere, now);
+  Timestamp until = std::min(patient_until_, now + (lease.fresh_until - core.server_now(now)) + kLeaseSlack);
+  if (!core.remote->tracks()) until = std::min(until, now + kPollEvery);
+  core.wait_for(key_, id);
+  core.wake_at(*this, until);
+}
+
+void Flight::woken(Core& core, Timestamp now) {
+  if (state_ != State::waiting) return;
+  core.stop_waiting(key_, id);
+  if (!core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);
+  if (now >= patient_until_) return load(core, Store::nowhere, now);
+  state_ = State::looking;
+  core.set_deadline(*this, now);
+  if (!lookup_.start(core, *this, now)) return load(core, Store::memory, now);
+  if (lookup_.done()) found(core, now);
+}
+
+// ---- loading
+
+void Flight::load(Core& core, Store store, Timestamp now) {
   if (callers_.empty()) {   // nobody's loader to run
+    if (store == Store::under_lease) give_back(core, now);
     core.seal(*this);
     return core.drop(id);
   }
   deadline = kNever;
   state_ = State::loading;
-  degraded_ = degraded;
-  load_started_ = now;
+  store_ = store;
+  if (!stores_in_redis()) as_of_ = now;
   if (!options_.skip_value) core.counters.misses.add();
-  core.counters.loads.add();
-  stamps_ = degraded || !core.has_redis() ? core.local_stamps(options_.tags) : lookup_.captured(core);
+  stamps_ = stores_in_redis() ? lookup_.captured(core) : core.local_stamps(options_.tags);
+  if (store == Store::under_lease) core.wake_at(*this, now + core.settings.lease_for / 3);
+  start_loader(core, now);
+}
+
+void Flight::start_loader(Core& core, Timestamp now) {
   loader_of_ = callers_.front();
+  load_started_ = now;
+  core.counters.loads.add();
   Event event;
   event.kind = Event::Kind::start_load;
   event.flight = id;
@@ -85,9 +164,31 @@ void Flight::load(Core& core, bool degraded, Timestamp now) {
   core.emit(std::move(event));
 }
 
-void Flight::leave(Core& core, OperationId caller, Timestamp) {
+void Flight::renew(Core& core, Timestamp now) {
+  if (store_ != Store::under_lease || sealed || now - load_started_ >= core.settings.load_max) return;
+  if (!lease_->renewing() && core.may_use_redis(now)) lease_->renew(core, *this, key_, now);
+  core.wake_at(*this, now + core.settings.lease_for / 3);
+}
+
+void Flight::take_renewal(Core& core, Step step, const resp::Value& value) {
+  if (!lease_ || lease_->take(step, value) || state_ != State::loading) return;
+  core.seal(*this);  // another's lease, or an invalidation, stands there now
+}
+
+bool Flight::sealed_by_push() const {
+  if (state_ == State::bidding || state_ == State::waiting) return false;
+  return !(state_ == State::loading && lease_ && lease_->renewing());
+}
+
+void Flight::give_back(Core& core, Timestamp now) {
+  if (lease_ && core.remote->ready()) lease_->release(core, key_, now);
+}
+
+void Flight::leave(Core& core, OperationId caller, Timestamp now) {
   std::erase(callers_, caller);
   if (!callers_.empty() || options_.outlive_callers || state_ == State::filling) return;
+  if (state_ == State::waiting) core.stop_waiting(key_, id);
+  if (state_ == State::bidding || (state_ == State::loading && store_ == Store::under_lease)) give_back(core, now);
   if (state_ == State::loading) {
     Event event;
     event.kind = Event::Kind::cancel_load;
@@ -100,9 +201,11 @@ void Flight::leave(Core& core, OperationId caller, Timestamp) {
 
 void Flight::finish_load(Core& core, LoadResult result, Timestamp now) {
   core.load_latency.record(now - load_started_);
+  deadline = kNever;
   if (result.kind == LoadResult::Kind::failed) return failed(core, now);
   if (result.kind == LoadResult::Kind::not_run && run_next_loader(core, now)) return;
   if (result.kind == LoadResult::Kind::value) return fill(core, std::move(result), now);
+  if (store_ == Store::under_lease && core.remote->ready()) lease_->pass(core, key_, now);
   Outcome outcome;
   outcome.kind = Outcome::Kind::loaded;
   if (result.kind == LoadResult::Kind::answer_only) {
@@ -116,30 +219,27 @@ void Flight::finish_load(Core& core, LoadResult result, Timestamp now) {
 bool Flight::run_next_loader(Core& core, Timestamp now) {
   const bool its_caller_left = std::find(callers_.begin(), callers_.end(), loader_of_) == callers_.end();
   if (!its_caller_left || callers_.empty()) return false;
-  loader_of_ = callers_.front();
-  load_started_ = now;
-  core.counters.loads.add();
-  Event event;
-  event.kind = Event::Kind::start_load;
-  event.flight = id;
-  event.operation = loader_of_;
-  core.emit(std::move(event));
+  start_loader(core, now);
+  if (store_ == Store::under_lease) core.wake_at(*this, now + core.settings.lease_for / 3);
   return true;
 }
 
 void Flight::failed(Core& core, Timestamp now) {
   core.counters.load_failures.add();
   if (run_next_loader(core, now)) return;
+  if (store_ == Store::under_lease && core.remote->ready()) lease_->pass(core, key_, now);
   Outcome outcome;
   outcome.kind = Outcome::Kind::load_failed;
   land(core, std::move(outcome));
 }
 
+// ---- filling
+
 void Flight::fill(Core& core, LoadResult result, Timestamp now) {
   result.store.load_cost = now - load_started_;
-  const bool to_redis = core.has_redis() && !degraded_ && !sealed && core.may_use_redis(now);
+  const bool to_redis = stores_in_redis() && !sealed && core.may_use_redis(now);
   const auto coherence = to_redis ? Fill::Coherence::tracked : Fill::Coherence::by_age;
-  fill_.emplace(core, key_, result.payload, result.store, stamps_, coherence, Fill::Times{load_started_, now});
+  fill_.emplace(core, key_, result.payload, result.store, stamps_, coherence, Fill::Times{as_of_, now});
   state_ = State::filling;
   Outcome outcome;
   outcome.kind = Outcome::Kind::loaded;
@@ -148,12 +248,44 @@ void Flight::fill(Core& core, LoadResult result, Timestamp now) {
     core.counters.sealed.add();
     return land(core, std::move(outcome));
   }
-  if (to_redis && fill_->start(core, *this, now)) return core.set_deadline(*this, now);
-  if (!to_redis) fill_->keep(core, now);
+  const bool admitted = !lease_ || lease_->admits(result.store.version);
+  if (to_redis && admitted && !fill_->refused()) {
+    if (fill_->swap(core, *this, expected_, now)) return core.set_deadline(*this, now);
+  } else if (store_ == Store::under_lease && core.remote->ready()) {
+    lease_->pass(core, key_, now);  // too large, or older than what is known: everybody loads for himself for a while
+  } else if (to_redis && fill_->refused()) {
+    remove_quietly(core, key_, now);
+  }
+  if (!to_redis && fill_->refused()) forget_old(core);
+  if (!to_redis && store_ != Store::nowhere) fill_->keep(core, now);
   if (fill_->refused()) core.counters.stores_refused.add();
   else if (!core.has_redis()) core.counters.stores.add();
   outcome.degraded = core.has_redis() && !to_redis;
   outcome.error = fill_->refused();
+  land(core, std::move(outcome));
+}
+
+// What the new value could not replace must not come back when that is forgotten.
+void Flight::forget_old(Core& core) {
+  if (core.has_redis()) core.pending.add_key(key_);
+  core.memory.erase(key_);
+}
+
+void Flight::filled(Core& core, Timestamp now) {
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::loaded;
+  outcome.error = fill_->refused();
+  if (fill_->superseded()) {
+    core.counters.sealed.add();
+  } else if (fill_->refused()) {
+    core.counters.stores_refused.add();
+    if (store_ == Store::over_value) forget_old(core);
+    if (!sealed) fill_->keep_by_age(core, now);
+    if (store_ == Store::under_lease) give_back(core, now);
+  } else {
+    core.counters.stores.add();
+  }
+  outcome.entry = fill_->entry();
   land(core, std::move(outcome));
 }
 

@@ -1,6 +1,6 @@
-// Owns: one load of one key for all callers of this process: look in Redis, load, fill. Whoever comes while it flies joins it; whoever leaves
-// harms nobody. An invalidation of its key or of one of its tags seals it: who had joined keeps the answer, nothing is stored, later callers
-// start another.
+// Owns: one load of one key for all callers of this process: look in Redis, bid for the key's lease, load, fill. Whoever comes while it flies joins
+// it; whoever leaves harms nobody. An invalidation of its key or of one of its tags seals it: who had joined keeps the answer, nothing is stored,
+// later callers start another. The states and their messages: docs/internals/protocol.md.
 #pragma once
 
 #include <optional>
@@ -9,6 +9,7 @@
 
 #include "cache/core.hpp"
 #include "cache/fill.hpp"
+#include "cache/lease.hpp"
 #include "cache/lookup.hpp"
 
 namespace tiercel {
@@ -16,14 +17,14 @@ namespace tiercel {
 class Flight final : public Task {
  public:
   Flight(std::string key, LoadOptions options)
-      : key_(std::move(key)),
-        options_(std::move(options)),
-        lookup_(key_, options_.tags, options_.skip_value ? Lookup::For::storing : Lookup::For::loading) {}
+      : key_(std::move(key)), options_(std::move(options)), lookup_(key_, options_.tags, Lookup::For::leading) {}
 
   void start(Core& core, Timestamp now);
   void join(Core& core, OperationId caller);
   void leave(Core& core, OperationId caller, Timestamp now);
   void finish_load(Core& core, LoadResult result, Timestamp now);
+  // It waits for another's load, and that has ended, or nobody would tell any more.
+  void woken(Core& core, Timestamp now);
 
   void reply(Core& core, Step step, const resp::Value& value, Timestamp now) override;
   void lost(Core& core, Step step, const Error& why, Timestamp now) override;
@@ -34,14 +35,32 @@ class Flight final : public Task {
   // May a reader that begins at `now` take its answer? Not if it began so long ago that it could have missed a change.
   bool may_be_joined(const Core& core, Timestamp now) const;
   bool loading() const { return state_ == State::loading; }
+  // A push of its key says that somebody changed it; not while something of its own is under way, which reads the key again behind itself.
+  bool sealed_by_push() const;
   bool sealed = false;
 
  private:
-  enum class State : std::uint8_t { looking, loading, filling, ended };
+  enum class State : std::uint8_t { looking, bidding, waiting, loading, filling, ended };
+  enum class Store : std::uint8_t {
+    nowhere,  // its callers' answer alone
+    memory,  // Redis is away: for as long as its age allows
+    under_lease,  // where our lease stands
+    over_value,  // a refresh: where the value that was seen stands
+  };
 
   void found(Core& core, Timestamp now);
-  void load(Core& core, bool degraded, Timestamp now);
+  void decide(Core& core, Timestamp now);
+  void bid(Core& core, Timestamp now);
+  void wait(Core& core, const Header& lease, Timestamp now);
+  void load(Core& core, Store store, Timestamp now);
+  void start_loader(Core& core, Timestamp now);
+  void take_renewal(Core& core, Step step, const resp::Value& value);
+  void renew(Core& core, Timestamp now);
+  void give_back(Core& core, Timestamp now);
   void fill(Core& core, LoadResult result, Timestamp now);
+  void filled(Core& core, Timestamp now);
+  void forget_old(Core& core);
+  bool stores_in_redis() const { return store_ == Store::under_lease || store_ == Store::over_value; }
   void land(Core& core, Outcome outcome);
   bool run_next_loader(Core& core, Timestamp now);
   void failed(Core& core, Timestamp now);
@@ -49,14 +68,18 @@ class Flight final : public Task {
   std::string key_;
   LoadOptions options_;
   Lookup lookup_;
+  std::optional<Lease> lease_;
   std::optional<Fill> fill_;
   std::vector<OperationId> callers_;  // in the order they came
   OperationId loader_of_ = 0;  // whose loader runs
   std::vector<TagStamp> stamps_;
-  Timestamp began_{}, load_started_{};
+  std::string expected_;  // the stamp that must stand under the key when it is filled
+  Timestamp began_{}, as_of_{}, load_started_{}, patient_until_ = kNever;
+  std::string waited_for_;  // the stamp of the lease that is waited for
+  unsigned rounds_ = 0, other_leases_ = 0;
   std::uint32_t generation_ = 0;  // of the session when it began
   State state_ = State::looking;
-  bool degraded_ = false;  // Redis was not asked or did not answer: nothing is stored there
+  Store store_ = Store::nowhere;
 };
 
 // A caller of get_or_load: its place in a flight.

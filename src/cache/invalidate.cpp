@@ -178,9 +178,15 @@ void MatchingTask::overdue(Core& core, Timestamp now) {
   give_up(core, overdue_error());
 }
 
+// Not if the pattern was invalidated once more since this scan began: what was stored behind its cursor is not done yet.
+bool MatchingTask::stands_for_pending(const Core& core) const {
+  const auto at = core.replaying.find(pattern_);
+  return at != core.replaying.end() && at->second == id;
+}
+
 void MatchingTask::end(Core& core) {
   core.keys_changed_matching(pattern_);
-  if (replayed_) {
+  if (replayed_ && stands_for_pending(core)) {
     core.replaying.erase(pattern_);
     core.pending.remove_pattern(pattern_);
   }
@@ -191,7 +197,7 @@ void MatchingTask::end(Core& core) {
 }
 
 void MatchingTask::give_up(Core& core, Error why) {
-  if (replayed_) core.replaying.erase(pattern_);
+  if (!replayed_ || stands_for_pending(core)) core.replaying.erase(pattern_);
   core.pending.add_pattern(pattern_);
   core.keys_changed_matching(pattern_);
   Outcome outcome;

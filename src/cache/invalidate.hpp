@@ -50,6 +50,7 @@ class MatchingTask final : public Task {
 
  private:
   bool scan(Core& core, Timestamp now);
+  bool stands_for_pending(const Core& core) const;
   bool take_page(Core& core, const resp::Value& page, Timestamp now);
   void end(Core& core);
   void give_up(Core& core, Error why);

@@ -44,7 +44,7 @@ void Link::on_invalidated(std::string_view redis_key) {
   if (!named) return;
   switch (named->kind) {
     case KeySpace::Kind::value:
-      return core_.key_changed(named->name);
+      return core_.key_pushed(named->name, now_);
     case KeySpace::Kind::tag:
       return core_.tag_changed(named->name);
     case KeySpace::Kind::root:
@@ -58,6 +58,7 @@ void Link::on_invalidated(std::string_view redis_key) {
 void Link::on_flushed() {
   core_.counters.flushes.add();
   core_.everything_changed();
+  core_.wake_all_waiting(now_);
   if (which_ == Connection::tracked && ready()) fetch_root(core_, now_);
 }
 
@@ -82,6 +83,7 @@ void Link::on_ready() {
 
 void Link::on_down(const Error& why) {
   ++changes_;
+  if (which_ == Connection::tracked) core_.wake_all_waiting(now_);
   const bool operators =
       why.code == ErrorCode::authentication || why.code == ErrorCode::too_old || why.code == ErrorCode::cluster;
   const Announced now_is = operators ? Announced::failed : Announced::away;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "cache/scripts.hpp"
 #include "cache/steps.hpp"
 
 namespace tiercel {
@@ -15,13 +16,9 @@ Lookup::Lookup(std::string key, const std::vector<std::string>& tags, For purpos
 
 bool Lookup::start(Core& core, Task& task, Timestamp now) {
   asked_at_ = now;
-  if (purpose_ != For::storing) {
-    const std::string record = core.names.value(key_);
-    const std::array<std::string_view, 2> get{"GET", record};
-    if (!core.submit(task, ask::step(ask::value), get, now, true)) return false;
-  } else {
-    value_known_ = true;
-  }
+  begin_pipeline();
+  if (purpose_ == For::storing) value_known_ = true;
+  else if (!ask_value(core, task, now)) return false;
   for (std::size_t index = 0; index < tags_.items().size(); ++index) {
     if (!tags_.recall(core, index) && !tags_.ask(core, task, index, now)) return false;
   }
@@ -29,7 +26,49 @@ bool Lookup::start(Core& core, Task& task, Timestamp now) {
   return true;
 }
 
+bool Lookup::ask_value(Core& core, Task& task, Timestamp now) {
+  asked_at_ = now;
+  value_known_ = done_ = false;
+  entry_ = {};
+  seen_ = {};
+  const std::string record = core.names.value(key_);
+  const std::array<std::string_view, 2> get{"GET", record};
+  return core.submit(task, ask::step(ask::value), get, now, true);
+}
+
+void Lookup::begin_pipeline() {
+  failed_ = bid_refused_ = false;
+  for (TagFetch::Item& item : tags_.items()) item.asked = false;
+}
+
+bool Lookup::bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now) {
+  begin_pipeline();
+  for (std::size_t index = 0; index < tags_.items().size(); ++index) {
+    if (!tags_.item(index).capture || tags_.recall(core, index)) continue;
+    if (!tags_.make(core, task, index, now)) return false;
+  }
+  return send_bid(core, task, lease, life, now) && ask_value(core, task, now);
+}
+
+bool Lookup::send_bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now) {
+  const std::string record = core.names.value(key_);
+  const std::string px = milliseconds(life);
+  if (seen_.exists && seen_.readable)
+    return core.run_script(task, ask::step(ask::bid), script::kSwap, record, {seen_.stamp, lease, px}, now);
+  if (seen_.exists) {
+    const std::array<std::string_view, 2> unlink{"UNLINK", record};
+    if (!core.submit(task, ask::step(ask::bid), unlink, now)) return false;
+  }
+  const std::array<std::string_view, 6> set{"SET", record, lease, "NX", "PX", px};
+  return core.submit(task, ask::step(ask::bid), set, now);
+}
+
 void Lookup::reply(Core& core, Task& task, Step step, const resp::Value& value, Timestamp now) {
+  if (step.kind == ask::bid) {
+    bid_refused_ = value.is_error();
+    core.counters.redis_errors.add(bid_refused_ ? 1 : 0);
+    return;
+  }
   if (value.is_error() && !failed_) {
     core.counters.redis_errors.add();
     failed_ = true;
@@ -45,7 +84,10 @@ void Lookup::reply(Core& core, Task& task, Step step, const resp::Value& value, 
 void Lookup::take_value(Core& core, Task& task, const resp::Value& value, Timestamp now) {
   core.redis_latency.record(now - asked_at_);
   value_known_ = true;
-  if (value.type == resp::Value::Type::oversized) core.counters.oversized.add();
+  if (value.type == resp::Value::Type::oversized) {
+    core.counters.oversized.add();
+    seen_ = {.exists = true, .readable = false, .stamp = {}, .header = {}};
+  }
   if (value.is_error()) core.counters.damaged.add(value.text.starts_with("WRONGTYPE") ? 1 : 0);
   if (!value.is_string()) return;
   if (core.pending.covers(key_)) {  // an invalidation that went ahead was refused: what Redis has is not the truth
@@ -57,9 +99,14 @@ void Lookup::take_value(Core& core, Task& task, const resp::Value& value, Timest
 }
 
 EntryRef Lookup::decode(Core& core, std::string_view bytes, Timestamp now) {
+  const Result<Header> head = decode_header(bytes.substr(0, kHeaderBytes));
+  seen_ = {.exists = true, .readable = true, .stamp = std::string(stamp_bytes(bytes)), .header = {}};
+  if (head) seen_.header = *head;
+  if (head && head->state == RecordState::intent) return {};  // its tokens stand behind the header
   const Result<Record> record = decode_record(bytes);
   if (!record) {
     core.counters.damaged.add();
+    seen_.header.reset();
     return {};
   }
   const Header& header = record->header;
@@ -126,7 +173,7 @@ void Lookup::settle(Core& core, Task& task, Timestamp now) {
     if (held.get() == entry_.get()) core.memory.erase(key_);
     entry_ = {};
   }
-  if (!entry_ && !failed_ && !made_) {
+  if (!entry_ && !failed_ && !made_ && purpose_ != For::leading) {
     made_ = true;
     for (std::size_t index = 0; index < tags_.items().size(); ++index) {
       const TagFetch::Item& item = tags_.item(index);

@@ -1,7 +1,9 @@
 // Owns: asking Redis for a value: one pipeline of tracked GETs for the record and for the tags to capture, then the comparison of its tags'
-// stamps. What is found enters memory when its reply is read, in wire order, so that a later push takes it out again. Part of a task.
+// stamps. What is found enters memory when its reply is read, in wire order, so that a later push takes it out again. A load asks once more
+// behind its bid for the key's lease. Part of a task.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,23 +18,37 @@ class Lookup {
     reading,  // the value alone
     loading,  // the value, and should it be a miss, the stamps a fill needs: those of `tags` and the root's
     storing,  // these stamps alone
+    leading,  // the value; the stamps are made with the bid that follows, should it be a miss
+  };
+  // What stands in Redis under the key, whether it serves or not.
+  struct Seen {
+    bool exists = false, readable = true;  // readable: its stamp is known, so it can be swapped for something else
+    std::string stamp;  // the bytes where a record has its stamp; empty: too short to have one
+    std::optional<Header> header;  // nullopt: not a record of ours
   };
   Lookup(std::string key, const std::vector<std::string>& tags, For purpose);
 
   // False: Redis cannot be asked now.
   bool start(Core& core, Task& task, Timestamp now);
   void reply(Core& core, Task& task, Step step, const resp::Value& value, Timestamp now);
+  // Puts `lease` where nothing serves and reads the key behind it; the missing tags to capture are made on the way. False: Redis takes no more.
+  bool bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now);
 
   bool done() const { return done_; }
   bool failed() const { return failed_; }  // Redis answered with an error, or took no more questions
   const EntryRef& entry() const { return entry_; }  // null: a miss
   std::vector<TagStamp> captured(Core& core) const { return tags_.captured(core); }
+  const Seen& seen() const { return seen_; }
+  bool bid_refused() const { return bid_refused_; }  // Redis takes no writes
 
  private:
   void take_value(Core& core, Task& task, const resp::Value& value, Timestamp now);
   EntryRef decode(Core& core, std::string_view bytes, Timestamp now);
   void check_tags(Core& core, Task& task, Timestamp now);
   void settle(Core& core, Task& task, Timestamp now);
+  void begin_pipeline();
+  bool ask_value(Core& core, Task& task, Timestamp now);
+  bool send_bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now);
   bool tags_agree();
   bool root_is_current(const Core& core) const;
 
@@ -41,7 +57,9 @@ class Lookup {
   TagFetch tags_;
   std::vector<TagStamp> stamps_;  // the record's, the root's included
   EntryRef entry_;
+  Seen seen_;
   Timestamp asked_at_{};
+  bool bid_refused_ = false;
   bool value_known_ = false, made_ = false, done_ = false, failed_ = false;
 };
 

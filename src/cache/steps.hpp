@@ -9,8 +9,11 @@ enum Kind : std::uint16_t {
   value = 1,   // GET of a record
   tag,         // GET of a tag, `index` into the fetch's items
   tag_made,    // SET NX of a tag
+  bid,         // SET NX of a lease, or the swap that puts one in the place of what may not be served
+  renewed,     // swap of a lease for the same with a later deadline
+  lease_seen,  // GETRANGE of a lease behind its renewal
   tag_kept,    // a tag's life was extended
-  written,     // SET of a record
+  written,     // SET of a record, or the swap of a lease for it
   header,      // GETRANGE of what was just written
   removed,     // UNLINK, `index`: which batch
   tag_moved,   // SET of a tag to a new stamp, `index` into the task's tags

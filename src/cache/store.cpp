@@ -26,6 +26,9 @@ void StoreTask::reply(Core& core, Step step, const resp::Value& value, Timestamp
   if (step.kind == ask::written) core.key_changed(key_);   // the reply comes first, the push after it
   fill_->reply(core, step, value, now);
   if (!fill_->done()) return;
+  if (fill_->superseded())
+    return refuse(
+        core, {ErrorCode::superseded, "a newer version is known, or a write is under way", "what Redis has was kept"});
   if (fill_->refused()) {
     core.pending.add_key(key_);
     core.counters.stores_refused.add();
@@ -48,13 +51,11 @@ void StoreTask::overdue(Core& core, Timestamp now) {
 void StoreTask::fill(Core& core, std::vector<TagStamp> stamps, Timestamp now) {
   fill_.emplace(core, key_, payload_, options_, std::move(stamps), Fill::Coherence::tracked, Fill::Times{now, now});
   payload_.clear();
-  if (fill_->start(core, *this, now)) return;
-  if (!fill_->refused()) return give_up(core, {ErrorCode::slow, "too much is waiting for Redis", ""});
-  core.counters.stores_refused.add();
-  Outcome outcome;
-  outcome.kind = Outcome::Kind::not_stored;
-  outcome.error = fill_->refused();
-  core.finish(*this, std::move(outcome));
+  if (fill_->refused()) {
+    remove_quietly(core, key_, now);
+    return refuse(core, *fill_->refused());
+  }
+  if (!fill_->set(core, *this, now)) give_up(core, {ErrorCode::slow, "too much is waiting for Redis", ""});
 }
 
 void StoreTask::keep_locally(Core& core, Timestamp now) {
@@ -70,6 +71,14 @@ void StoreTask::keep_locally(Core& core, Timestamp now) {
   if (!stored && !outcome.error)
     outcome.error = Error{ErrorCode::away, "Redis is away", "kept in this process for a moment only"};
   (stored ? core.counters.stores : core.counters.stores_refused).add();
+  core.finish(*this, std::move(outcome));
+}
+
+void StoreTask::refuse(Core& core, Error why) {
+  core.counters.stores_refused.add();
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::not_stored;
+  outcome.error = std::move(why);
   core.finish(*this, std::move(outcome));
 }
 

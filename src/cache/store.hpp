@@ -28,6 +28,7 @@ class StoreTask final : public Task {
  private:
   void fill(Core& core, std::vector<TagStamp> stamps, Timestamp now);
   void keep_locally(Core& core, Timestamp now);
+  void refuse(Core& core, Error why);
   void give_up(Core& core, Error why);
 
   std::string key_, payload_;
