@@ -186,7 +186,24 @@ void Core::replay_pending(Timestamp now) {
 
 // ---- coherence
 
-EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use) {
+std::optional<Seen> Core::look(std::string_view key, Timestamp now) {
+  const EntryRef entry = memory.peek(key, now);
+  if (!entry) return std::nullopt;
+  Seen seen;
+  seen.facts = entry->facts();
+  for (const TagStamp& tag : entry->tags()) seen.tags.push_back(tag.name);
+  seen.bytes = entry->bytes();
+  seen.tracked = remote != nullptr && seen.facts.generation != 0 && seen.facts.generation == remote->generation();
+  seen.as_of = seen.tracked ? std::max(seen.facts.as_of, remote->watermark()) : seen.facts.as_of;
+  const TagTable::Check check = tags.check(*entry);
+  seen.tags_are = check == TagTable::Check::current   ? "current"
+                  : check == TagTable::Check::changed ? "changed"
+                                                      : "unknown";
+  seen.serves = bool(usable_entry(key, now, false));
+  return seen;
+}
+
+EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use, std::optional<Duration> fresh) {
   // The watermark before the generation, both before the entry: an entry is never given a watermark younger than its own tracking.
   const Timestamp watermark = remote ? remote->watermark() : now;
   const std::uint32_t generation = remote ? remote->generation() : 0;
@@ -196,7 +213,7 @@ EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use)
     const EntryFacts& facts = entry->facts();
     const bool tracked = facts.generation != 0 && facts.generation == generation;
     const Timestamp as_of = tracked ? std::max(facts.as_of, watermark) : facts.as_of;
-    if (as_of < now - settings.staleness) return {};
+    if (as_of < now - std::min(fresh.value_or(settings.staleness), settings.staleness)) return {};
   }
   if (tags.check(*entry) != TagTable::Check::current) return {};
   return entry;

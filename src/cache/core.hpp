@@ -19,6 +19,7 @@
 #include "cache/pending.hpp"
 #include "cache/remote.hpp"
 #include "cache/tag_table.hpp"
+#include "cache/written.hpp"
 #include "entry/key.hpp"
 #include "memory/memory_store.hpp"
 #include "stats/counters.hpp"
@@ -104,7 +105,9 @@ class Core {
 
   // --- coherence: what makes entries, tags and flights unusable
   EntryRef usable_entry(std::string_view key, Timestamp now,
-                        bool count_use);  // verified, tags current; may be past its soft deadline
+                        bool count_use,  // verified, tags current; may be past its soft deadline
+                        std::optional<Duration> fresh = {});
+  std::optional<Seen> look(std::string_view key, Timestamp now);
   bool put_in_memory(const EntryRef& entry, Timestamp now);
   void key_changed(std::string_view key);  // by a write of our own
   void key_pushed(std::string_view key, Timestamp now);  // the server says that it changed: by another, or by ourselves
@@ -133,6 +136,7 @@ class Core {
   Histogram redis_latency, load_latency;
   Breaker breaker;
   Pending pending;
+  Written written;
   Remote* remote = nullptr;  // null on memory://
   Timestamp release_due = kNever;  // when expired memory is next looked at
   Timestamp replay_not_before{};  // a replay that Redis refused is not tried again at once

@@ -13,6 +13,7 @@
 #include "cache/read.hpp"
 #include "cache/store.hpp"
 #include "cache/tag_fetch.hpp"
+#include "cache/writing.hpp"
 
 namespace tiercel {
 
@@ -120,13 +121,14 @@ Engine::~Engine() = default;
 
 // ---- any thread
 
-EntryRef Engine::find(std::string_view key, Timestamp now) {
-  EntryRef entry = impl_->core.usable_entry(key, now, true);
+EntryRef Engine::find(std::string_view key, Timestamp now, std::optional<Duration> fresh) {
+  EntryRef entry = impl_->core.usable_entry(key, now, true, fresh);
   if (!entry || now >= entry->facts().fresh_until) return {};
   impl_->core.counters.hits.add();
   return entry;
 }
 
+std::optional<Seen> Engine::look(std::string_view key, Timestamp now) const { return impl_->core.look(key, now); }
 void Engine::forget(std::string_view key) { impl_->core.memory.erase(key); }
 void Engine::forget_tag(std::string_view tag) { tag == kRootTag ? forget_all() : impl_->core.tags.drop(tag); }
 void Engine::forget_matching(std::string_view pattern) { impl_->core.forget_matching(pattern); }
@@ -163,7 +165,7 @@ OperationId Engine::read(std::string_view key, ReadOptions options, Timestamp no
   const Turn turn(*impl_, now);
   Core& core = impl_->core;
   if (!options.skip_memory || !core.has_redis()) {
-    if (const EntryRef entry = core.usable_entry(key, now, true)) {
+    if (const EntryRef entry = core.usable_entry(key, now, true, options.fresh)) {
       const OperationId id = core.next_id();
       Outcome outcome = hit(entry, true, now);
       count_hit(core, outcome);
@@ -189,7 +191,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   const auto flying = core.flights.find(std::string(key));
   Flight* flight = flying == core.flights.end() ? nullptr : flying->second;
   if (!options.skip_value) {
-    if (const EntryRef entry = core.usable_entry(key, now, true)) {
+    if (const EntryRef entry = core.usable_entry(key, now, true, options.fresh)) {
       Outcome outcome = hit(entry, true, now);
       outcome.refresh_wanted = outcome.stale && flight == nullptr;
       count_hit(core, outcome);
@@ -198,7 +200,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
       return id;
     }
   }
-  const bool joins = flight != nullptr && !options.skip_value && flight->may_be_joined(core, now);
+  const bool joins = flight != nullptr && !options.skip_value && flight->may_be_joined(core, now, options.fresh);
   if (!joins) {
     if (flight != nullptr) core.seal(*flight);
     flight = &core.add<Flight>(std::string(key), std::move(options));
@@ -226,10 +228,31 @@ OperationId Engine::store(std::string_view key, std::string payload, StoreOption
   return id;
 }
 
-OperationId Engine::invalidate(std::span<const std::string> keys, std::span<const std::string> tags, Timestamp now) {
+OperationId Engine::begin_writing(std::span<const std::string> keys, std::span<const std::string> tags,
+                                  WritingOptions options, Timestamp now) {
+  const Turn turn(*impl_, now);
+  auto& task = impl_->core.add<WritingTask>(impl_->core, std::vector<std::string>(keys.begin(), keys.end()),
+                                            std::vector<std::string>(tags.begin(), tags.end()), options);
+  const OperationId id = task.id;
+  task.start(impl_->core, now);
+  return id;
+}
+
+OperationId Engine::end_writing(OperationId writing, Timestamp now) {
+  const Turn turn(*impl_, now);
+  Core& core = impl_->core;
+  const OperationId id = core.next_id();
+  auto* task = dynamic_cast<WritingTask*>(core.find_task(writing));
+  TIERCEL_REQUIRE(task != nullptr);
+  task->end(core, id, now);
+  return id;
+}
+
+OperationId Engine::invalidate(std::span<const std::string> keys, std::span<const std::string> tags, Timestamp now,
+                               std::optional<std::uint64_t> version) {
   const Turn turn(*impl_, now);
   auto& task = impl_->core.add<InvalidateTask>(std::vector<std::string>(keys.begin(), keys.end()),
-                                               std::vector<std::string>(tags.begin(), tags.end()));
+                                               std::vector<std::string>(tags.begin(), tags.end()), version);
   const OperationId id = task.id;
   task.start(impl_->core, now);
   return id;

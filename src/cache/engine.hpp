@@ -60,6 +60,7 @@ struct Outcome {
     stored,  // confirmed by Redis (or by memory alone, on memory://)
     not_stored,  // too large, sealed by an invalidation meanwhile, or Redis is away: `error` says which
     invalidated,  // confirmed; `count` entries were removed, as far as is known
+    announced,  // begin_writing: intents stand on its keys and tags; `degraded`: on some of them not
     pending,  // the invalidation is kept and will be sent before Redis is used again; `error` says why
     reply,  // raw command: `reply`, which may be an error reply
     ready,  // connect(): usable
@@ -69,6 +70,7 @@ struct Outcome {
   bool stale = false, refresh_wanted = false, led = false,
        degraded = false;  // degraded: Redis was not asked, or did not answer
   bool from_memory = false;
+  bool held = false;  // end_writing: its intents stood throughout, so nothing of before the commit was stored after it
   EntryRef entry;
   std::vector<TagStamp> captured;
   FlightId flight = 0;
@@ -100,6 +102,8 @@ struct Event {
 struct ReadOptions {
   std::vector<std::string> capture;  // tags whose stamps to take, should it be a miss
   bool skip_memory = false;  // fresh="now": ask Redis even if L1 has it
+  std::optional<Duration>
+      fresh;  // L1 serves what could not have missed a change for longer than that; nullopt: `staleness`
 };
 
 struct StoreOptions {
@@ -112,9 +116,15 @@ struct StoreOptions {
   Duration load_cost{0};
 };
 
+struct WritingOptions {
+  bool strict = true;  // without Redis: an error before the commit; else it goes on, and its end is pending
+  bool wait = false;  // begin ends when no process serves what it had in memory before
+};
+
 struct LoadOptions {
   std::vector<std::string> tags;  // known before the load: stamped before it starts
   bool skip_value = false;  // refresh: do not look, load
+  std::optional<Duration> fresh;  // as of a read; also of the load that is joined
   bool outlive_callers = false;  // go on although all callers have left
 };
 
@@ -151,6 +161,17 @@ struct EngineStats {
   bool tracking = false;
 };
 
+// For people who ask why: an entry of L1.
+struct Seen {
+  EntryFacts facts;
+  std::vector<std::string> tags;
+  std::size_t bytes = 0;
+  bool tracked = false;  // the server tells of changes to it on the present connection
+  bool serves = false;  // it would be served now
+  Timestamp as_of{};  // from here on it could have missed a change; `tracked` moves it on
+  const char* tags_are = "current";  // current, changed, unknown
+};
+
 class Engine {
  public:
   Engine(EngineSettings settings, const Dice::Seed& seed);
@@ -161,8 +182,10 @@ class Engine {
   // ---- any thread
   // An L1 hit that may be served without asking anybody: fresh, verified, its tags current. Counts a hit; nothing if it is not one.
   // Requires a canonical key.
-  EntryRef find(std::string_view key, Timestamp now);
+  EntryRef find(std::string_view key, Timestamp now, std::optional<Duration> fresh = {});
   EngineStats stats() const;
+  // What L1 knows of the key, whether it serves or not; counts nothing.
+  std::optional<Seen> look(std::string_view key, Timestamp now) const;
   // Drops the entry from L1, and with it every claim on it. Not an invalidation: Redis is not told.
   void forget(std::string_view key);
   void forget_tag(std::string_view tag);  // entries with this tag are looked at again before they are served
@@ -179,7 +202,14 @@ class Engine {
   OperationId get_or_load(std::string_view key, LoadOptions options, Timestamp now);
   void finish_load(FlightId flight, LoadResult result, Timestamp now);
   OperationId store(std::string_view key, std::string payload, StoreOptions options, Timestamp now);
-  OperationId invalidate(std::span<const std::string> keys, std::span<const std::string> tags, Timestamp now);
+  // With a version, nothing older of the keys is stored for a minute, and what is newer stays.
+  OperationId invalidate(std::span<const std::string> keys, std::span<const std::string> tags, Timestamp now,
+                         std::optional<std::uint64_t> version = {});
+  // Ends as `announced`, and is held until end_writing, or as an error: then it is over. cancel() before its end ends the writing.
+  OperationId begin_writing(std::span<const std::string> keys, std::span<const std::string> tags,
+                            WritingOptions options, Timestamp now);
+  // After commit or rollback: as invalidate(), `held`. Requires one that was announced and has not ended.
+  OperationId end_writing(OperationId writing, Timestamp now);
   OperationId invalidate_matching(std::string_view pattern, Timestamp now);
   OperationId clear(Timestamp now);  // everything of this namespace, by the root stamp
   OperationId command(std::span<const std::string_view> arguments, Timestamp now);  // raw; error if Redis is away

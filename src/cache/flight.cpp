@@ -21,10 +21,17 @@ constexpr Duration kLeaseSlack = std::chrono::milliseconds{20};  // clocks diffe
 void Flight::start(Core& core, Timestamp now) {
   began_ = as_of_ = now;
   generation_ = core.has_redis() && core.remote->tracks() ? core.remote->generation() : 0;
+  if (core.written.covers(key_, options_.tags)) return load_beside_a_write(core, now);
   if (!core.has_redis() || !core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);
   core.set_deadline(*this, now);
   if (!lookup_.start(core, *this, now)) return load(core, Store::memory, now);
   if (lookup_.done()) found(core, now);
+}
+
+// What it loads may be older than the write that is under way: only who is here by now shares it.
+void Flight::load_beside_a_write(Core& core, Timestamp now) {
+  core.seal(*this);
+  load(core, Store::nowhere, now);
 }
 
 void Flight::join(Core& core, OperationId caller) {
@@ -91,10 +98,7 @@ void Flight::decide(Core& core, Timestamp now) {
       seen.header && (seen.header->state == RecordState::lease || seen.header->state == RecordState::pass ||
                       seen.header->state == RecordState::intent);
   if (!holds || seen.header->fresh_until <= core.server_now(now)) return bid(core, now);
-  if (seen.header->state == RecordState::intent) {
-    core.seal(*this);  // what it loads may be older than the write that is under way: only who is here shares it
-    return load(core, Store::nowhere, now);
-  }
+  if (seen.header->state == RecordState::intent) return load_beside_a_write(core, now);
   if (options_.skip_value) return bid(core, now);
   if (seen.header->state == RecordState::pass) return load(core, Store::nowhere, now);
   wait(core, *seen.header, now);
@@ -312,11 +316,11 @@ void Flight::land(Core& core, Outcome outcome) {
   core.drop(id);
 }
 
-bool Flight::may_be_joined(const Core& core, Timestamp now) const {
+bool Flight::may_be_joined(const Core& core, Timestamp now, std::optional<Duration> fresh) const {
   if (!core.has_redis()) return true;
   const bool tracked = generation_ != 0 && generation_ == core.remote->generation();
   const Timestamp as_of = tracked ? std::max(began_, core.remote->watermark()) : began_;
-  return as_of >= now - core.settings.staleness;
+  return as_of >= now - std::min(fresh.value_or(core.settings.staleness), core.settings.staleness);
 }
 
 bool Flight::has_tag(std::string_view tag) const {

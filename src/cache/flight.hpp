@@ -33,7 +33,7 @@ class Flight final : public Task {
   const std::string& key() const { return key_; }
   bool has_tag(std::string_view tag) const;
   // May a reader that begins at `now` take its answer? Not if it began so long ago that it could have missed a change.
-  bool may_be_joined(const Core& core, Timestamp now) const;
+  bool may_be_joined(const Core& core, Timestamp now, std::optional<Duration> fresh) const;
   bool loading() const { return state_ == State::loading; }
   // A push of its key says that somebody changed it; not while something of its own is under way, which reads the key again behind itself.
   bool sealed_by_push() const;
@@ -48,6 +48,7 @@ class Flight final : public Task {
     over_value,  // a refresh: where the value that was seen stands
   };
 
+  void load_beside_a_write(Core& core, Timestamp now);
   void found(Core& core, Timestamp now);
   void decide(Core& core, Timestamp now);
   void bid(Core& core, Timestamp now);

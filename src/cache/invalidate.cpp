@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/lease.hpp"
+#include "cache/scripts.hpp"
 #include "cache/steps.hpp"
 #include "cache/tag_fetch.hpp"
+#include "entry/big_endian.hpp"
 #include "redis/errors.hpp"
 
 namespace tiercel {
@@ -39,7 +42,26 @@ void InvalidateTask::replay(Core& core, Timestamp now) {
   if (outstanding_ == 0) end(core);
 }
 
+bool InvalidateTask::send_floors(Core& core, Timestamp now) {
+  Header floor;
+  floor.state = RecordState::floor;
+  floor.has_version = true;
+  floor.version = *version_;
+  floor.usable_until = core.server_now(now) + kFloorFor;
+  std::string version;
+  write_u64(version, *version_);
+  for (std::size_t index = 0; index < keys_.size(); ++index) {
+    floor.stamp = Stamp::roll(core.dice);
+    if (!core.run_script(*this, ask::step(ask::floored, index), script::kFloor, core.names.value(keys_[index]),
+                         {encode_record(floor, {}, {}, {}), milliseconds(kFloorFor), version}, now))
+      return false;
+    ++outstanding_;
+  }
+  return true;
+}
+
 bool InvalidateTask::send_keys(Core& core, Timestamp now) {
+  if (version_) return send_floors(core, now);
   for (std::size_t first = 0; first < keys_.size(); first += kUnlinkKeysMax) {
     const std::size_t last = std::min(keys_.size(), first + kUnlinkKeysMax);
     std::vector<std::string> names;
@@ -68,7 +90,7 @@ void InvalidateTask::reply(Core& core, Step step, const resp::Value& value, Time
   --outstanding_;
   if (value.is_error()) {
     refused(core, step, value, now);
-  } else if (step.kind == ask::removed && value.type == resp::Value::Type::integer) {
+  } else if ((step.kind == ask::removed || step.kind == ask::floored) && value.type == resp::Value::Type::integer) {
     removed_ += static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer));
   }
   if (outstanding_ == 0) end(core);

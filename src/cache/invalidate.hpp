@@ -2,6 +2,7 @@
 // has confirmed it; flights of it are sealed. What Redis did not confirm is kept as pending.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,11 +10,12 @@
 
 namespace tiercel {
 
-// Keys by UNLINK, tags by a new stamp: one pipeline whatever stands behind a tag.
+// Keys by UNLINK, or by a floor where a version is named; tags by a new stamp: one pipeline whatever stands behind a tag.
 class InvalidateTask final : public Task {
  public:
-  InvalidateTask(std::vector<std::string> keys, std::vector<std::string> tags)
-      : keys_(std::move(keys)), tags_(std::move(tags)) {}
+  InvalidateTask(std::vector<std::string> keys, std::vector<std::string> tags,
+                 std::optional<std::uint64_t> version = {})
+      : keys_(std::move(keys)), tags_(std::move(tags)), version_(version) {}
 
   void start(Core& core, Timestamp now);
   // Sends it without asking whether Redis may be used: the way of pending ones.
@@ -25,6 +27,7 @@ class InvalidateTask final : public Task {
 
  private:
   bool send_keys(Core& core, Timestamp now);
+  bool send_floors(Core& core, Timestamp now);
   bool send_tag(Core& core, std::size_t index, Timestamp now);
   void forget_locally(Core& core);
   void refused(Core& core, Step step, const resp::Value& value, Timestamp now);
@@ -32,6 +35,7 @@ class InvalidateTask final : public Task {
   void give_up(Core& core, Error why);
 
   std::vector<std::string> keys_, tags_;
+  std::optional<std::uint64_t> version_;
   std::uint64_t removed_ = 0;
   unsigned outstanding_ = 0;
   std::optional<Error> error_;

@@ -19,6 +19,9 @@ enum Kind : std::uint16_t {
   tag_moved,   // SET of a tag to a new stamp, `index` into the task's tags
   tag_dropped, // UNLINK of a tag where SET was refused
   scanned,     // SCAN
+  announced,   // a write's intent on a key or tag
+  withdrawn,   // its end
+  floored,     // a version below which nothing is to be stored, in a key's place
   raw,         // the user's own command
 };
 

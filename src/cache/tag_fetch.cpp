@@ -58,7 +58,9 @@ void TagFetch::reply(Core& core, Step step, const resp::Value& value) {
   if (!value.is_string() || core.pending.covers_tag(item.name)) return;   // what Redis has is not the truth yet
   const Result<TagRecord> record = decode_tag(value.text);
   if (!record) {
-    core.counters.damaged.add();
+    const Result<Header> intent =
+        decode_header(value.text.substr(0, kHeaderBytes));  // being written: it has no stamp now
+    core.counters.damaged.add(intent && intent->state == RecordState::intent ? 0 : 1);
     return;
   }
   item.known = TagKnown{record->stamp, record->deadline};

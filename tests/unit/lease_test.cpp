@@ -1,57 +1,12 @@
 // Loads over processes: two engines at one model of Redis. What stands under the key decides who loads and what may be stored.
 #include <gtest/gtest.h>
 
-#include "support/engine_rig.hpp"
+#include "support/two_engines.hpp"
 
 namespace tiercel::test {
 namespace {
 
 using Kind = Outcome::Kind;
-
-// Two processes, whose bytes are carried until nothing moves.
-struct Two {
-  Two() {
-    a.connect();
-    b.connect();
-  }
-  void settle() {
-    for (int rounds = 0; rounds < 100; ++rounds) {
-      const bool moved_a = a.step(), moved_b = b.step();
-      if (!moved_a && !moved_b) return;
-    }
-    std::abort();
-  }
-  void pass(Duration duration) {
-    for (Duration step{0}; step < duration; step += 10ms) {
-      for (EngineRig* rig : {&a, &b}) {
-        rig->now += 10ms;
-        rig->engine->advance(rig->now);
-      }
-      settle();
-    }
-  }
-  std::string stored(const std::string& key) {
-    const auto bytes = redis->get("tiercel:v:" + key);
-    if (!bytes) return "<nothing>";
-    const auto record = decode_record(*bytes);
-    if (!record) return "<damage>";
-    switch (record->header.state) {
-      case RecordState::value:
-        return std::string(record->payload);
-      case RecordState::lease:
-        return "<lease>";
-      case RecordState::pass:
-        return "<pass>";
-      case RecordState::floor:
-        return "<floor>";
-      default:
-        return "<other>";
-    }
-  }
-
-  std::shared_ptr<ModelRedis> redis = std::make_shared<ModelRedis>();
-  EngineRig a{true, 1, redis}, b{true, 2, redis};
-};
 
 TEST(Lease, AValueLoadedBeforeAnInvalidationIsStoredNowhere) {  // A1
   Two two;

@@ -1,0 +1,206 @@
+#include "cache/writing.hpp"
+
+#include <array>
+
+#include "cache/scripts.hpp"
+#include "cache/steps.hpp"
+#include "cache/tag_fetch.hpp"
+#include "entry/big_endian.hpp"
+#include "redis/errors.hpp"
+
+namespace tiercel {
+
+namespace {
+
+std::string as_bytes(ServerTime time) {
+  std::string out;
+  write_u64(out, static_cast<std::uint64_t>(time.time_since_epoch().count()));
+  return out;
+}
+
+Error away() {
+  return {ErrorCode::away, "Redis is away, so the write cannot be announced", "commit with strict=False, or not now"};
+}
+
+}  // namespace
+
+WritingTask::WritingTask(Core& core, std::vector<std::string> keys, std::vector<std::string> tags,
+                         WritingOptions options)
+    : keys_(std::move(keys)), tags_(std::move(tags)), options_(options), token_(Stamp::roll(core.dice)) {}
+
+std::string WritingTask::redis_key(const Core& core, std::size_t index) const {
+  return index < keys_.size() ? core.names.value(keys_[index]) : tag_redis_key(core.names, tags_[index - keys_.size()]);
+}
+
+void WritingTask::forget_locally(Core& core) {
+  for (const std::string& key : keys_) core.key_changed(key);
+  for (const std::string& tag : tags_) core.tag_changed(tag);
+}
+
+// ---- begin
+
+void WritingTask::start(Core& core, Timestamp now) {
+  core.written.add(keys_, tags_);
+  forget_locally(core);
+  if (!core.has_redis() || count() == 0) return hold(core, true, now);
+  if (!core.may_use_redis(now)) return options_.strict ? refuse(core, away(), now) : hold(core, false, now);
+  core.set_deadline(*this, now);
+  announce(core, now);
+  if (outstanding_ < count()) refuse(core, {ErrorCode::slow, "too much is waiting for Redis", ""}, now);
+}
+
+void WritingTask::announce(Core& core, Timestamp now) {
+  for (std::size_t index = 0; index < count(); ++index) send_begin(core, index, now);
+}
+
+void WritingTask::send_begin(Core& core, std::size_t index, Timestamp now) {
+  const ServerTime until = core.server_now(now) + core.settings.lease_for;
+  Header header;
+  header.state = RecordState::intent;
+  header.stamp = Stamp::roll(core.dice);
+  header.fresh_until = header.usable_until = until;
+  const std::string intent = encode_record(header, {}, {}, {}).substr(0, kHeaderBytes);
+  const std::string mine = std::string(token_.view()) + as_bytes(until);
+  const std::string life = milliseconds(core.settings.lease_for);
+  if (core.run_script(*this, ask::step(ask::announced, index), script::kIntentBegin, redis_key(core, index),
+                      {intent, mine, life, as_bytes(core.server_now(now))}, now))
+    ++outstanding_;
+}
+
+void WritingTask::begun(Core& core, Timestamp now) {
+  if (error_) return options_.strict ? refuse(core, *error_, now) : hold(core, false, now);
+  if (!options_.wait) return hold(core, true, now);
+  state_ = State::settling;  // until no other process serves from memory what it has not heard of yet
+  core.wake_at(*this, now + core.settings.staleness);
+}
+
+void WritingTask::hold(Core& core, bool confirmed, Timestamp now) {
+  state_ = State::holding;
+  held_ = confirmed;
+  outstanding_ = 0;
+  error_.reset();
+  if (core.has_redis()) core.wake_at(*this, now + core.settings.lease_for / 3);
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::announced;
+  outcome.degraded = !confirmed;
+  if (!abandoned) core.finish_now(id, std::move(outcome));
+}
+
+void WritingTask::refuse(Core& core, Error why, Timestamp now) {
+  core.written.remove(keys_, tags_);
+  for (std::size_t index = 0; core.has_redis() && core.remote->ready() && index < count(); ++index) {
+    core.run_script_and_forget(script::kIntentEnd, redis_key(core, index),
+                               {token_.view(), as_bytes(core.server_now(now)), "", "0", Stamp::roll(core.dice).view()},
+                               now);
+  }
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::error;
+  outcome.error = std::move(why);
+  core.finish(*this, std::move(outcome));
+}
+
+// ---- end
+
+void WritingTask::end(Core& core, OperationId end, Timestamp now) {
+  end_ = end;
+  const bool begun = state_ == State::holding;
+  state_ = State::ending;
+  outstanding_ = 0;
+  error_.reset();
+  core.written.remove(keys_, tags_);
+  forget_locally(core);
+  if (!begun) held_ = false;
+  if (!core.has_redis() || count() == 0) return finish_end(core);
+  if (!core.may_use_redis(now)) {
+    error_ = Error{ErrorCode::away, "Redis is away", "the invalidation is kept and sent before Redis is used again"};
+    return finish_end(core);
+  }
+  core.set_deadline(*this, now);
+  for (std::size_t index = 0; index < count(); ++index) send_end(core, index, now);
+  if (outstanding_ < count()) {
+    error_ = Error{ErrorCode::slow, "too much is waiting for Redis", ""};
+    finish_end(core);
+  }
+}
+
+void WritingTask::send_end(Core& core, std::size_t index, Timestamp now) {
+  std::string next, life = "0";
+  if (index >= keys_.size()) {
+    next = encode_tag({Stamp::roll(core.dice), core.server_now(now) + kTagLifeMin});
+    life = milliseconds(kTagLifeMin);
+  }
+  if (core.run_script(*this, ask::step(ask::withdrawn, index), script::kIntentEnd, redis_key(core, index),
+                      {token_.view(), as_bytes(core.server_now(now)), next, life, Stamp::roll(core.dice).view()}, now))
+    ++outstanding_;
+}
+
+void WritingTask::finish_end(Core& core) {
+  if (error_) {
+    for (const std::string& key : keys_) core.pending.add_key(key);
+    for (const std::string& tag : tags_) core.pending.add_tag(tag);
+  }
+  forget_locally(core);
+  Outcome outcome;
+  outcome.kind = error_ ? Outcome::Kind::pending : Outcome::Kind::invalidated;
+  outcome.held = held_ && !error_;
+  outcome.degraded = error_.has_value();
+  outcome.error = error_;
+  core.finish_now(end_, std::move(outcome));
+  core.drop(id);
+}
+
+// ---- what comes back
+
+void WritingTask::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
+  const bool of_begin = step.kind == ask::announced;
+  if (of_begin && state_ == State::ending) return;  // a renewal that was under way
+  outstanding_ -= outstanding_ > 0 ? 1 : 0;
+  if (value.is_error()) {
+    core.counters.redis_errors.add();
+    error_ = redis::classify(value.text);
+  } else if (of_begin && value.integer < 0) {
+    error_ = Error{ErrorCode::refused, "too many writes of the same key or tag at once", "let some of them end"};
+  } else if (state_ == State::holding || state_ == State::ending) {
+    held_ = held_ && value.integer == 1;
+  }
+  if (outstanding_ > 0) return;
+  if (state_ == State::beginning) begun(core, now);
+  else if (state_ == State::ending) finish_end(core);
+}
+
+void WritingTask::lost(Core& core, Step, const Error& why, Timestamp now) {
+  held_ = false;
+  if (state_ == State::holding || state_ == State::settling) return;
+  error_ = why;
+  if (state_ == State::beginning) begun(core, now);
+  else finish_end(core);
+}
+
+void WritingTask::overdue(Core& core, Timestamp now) {
+  const Error slow{ErrorCode::slow, "Redis did not answer within op_timeout", ""};
+  switch (state_) {
+    case State::settling:
+      return hold(core, true, now);
+    case State::holding:
+      if (core.may_use_redis(now)) {
+        outstanding_ = 0;
+        announce(core, now);
+      } else {
+        held_ = false;
+      }
+      return core.wake_at(*this, now + core.settings.lease_for / 3);
+    case State::beginning:
+    case State::ending:
+      core.overran(now);
+      error_ = slow;
+      return state_ == State::beginning ? begun(core, now) : finish_end(core);
+  }
+}
+
+bool WritingTask::abandon(Core& core, Timestamp now) {
+  if (state_ == State::ending) return false;
+  end(core, core.next_id(), now);  // nobody is told
+  return false;
+}
+
+}  // namespace tiercel

@@ -1,0 +1,241 @@
+// Writes that announce themselves: from before the commit until after it nothing of before it is stored, in whatever process it was loaded.
+#include <gtest/gtest.h>
+
+#include "support/two_engines.hpp"
+
+namespace tiercel::test {
+namespace {
+
+using Kind = Outcome::Kind;
+
+OperationId begin(EngineRig& rig, std::vector<std::string> keys, std::vector<std::string> tags = {},
+                  WritingOptions options = {}) {
+  const OperationId id = rig.engine->begin_writing(keys, tags, options, rig.now);
+  rig.take_events();
+  return id;
+}
+
+OperationId end(EngineRig& rig, OperationId writing) {
+  const OperationId id = rig.engine->end_writing(writing, rig.now);
+  rig.take_events();
+  return id;
+}
+
+TEST(Writing, WhatIsLoadedBetweenItsBeginAndItsEndIsStoredNowhere) {  // A1'
+  Two two;
+  two.b.cache("k", "old");
+  const OperationId writing = begin(two.a, {"k"});
+  two.settle();
+  ASSERT_EQ(two.a.outcome(writing)->kind, Kind::announced);
+  EXPECT_EQ(two.b.found("k"), "<none>");
+  for (EngineRig* rig : {&two.a, &two.b}) {
+    const OperationId load = rig->load("k");
+    two.settle();
+    ASSERT_EQ(rig->loads.size(), 1u);
+    rig->finish_load("of before the commit");
+    two.settle();
+    EXPECT_EQ(rig->value(*rig->outcome(load)), "of before the commit");
+    EXPECT_EQ(rig->found("k"), "<none>");
+  }
+  EXPECT_EQ(two.stored("k"), "<intent>");
+  const Outcome ended = two.a.run(end(two.a, writing));
+  EXPECT_EQ(ended.kind, Kind::invalidated);
+  EXPECT_TRUE(ended.held);
+  two.settle();
+  EXPECT_EQ(two.stored("k"), "<nothing>");
+  two.b.cache("k", "new");
+  EXPECT_EQ(two.stored("k"), "new");
+}
+
+TEST(Writing, ALoadThatBeganBeforeItIsNotStoredAfterIt) {
+  Two two;
+  const OperationId load = two.b.load("k");
+  two.settle();
+  const OperationId writing = begin(two.a, {"k"});
+  two.settle();
+  two.a.run(end(two.a, writing));
+  two.b.finish_load("old");
+  two.settle();
+  EXPECT_EQ(two.b.value(*two.b.outcome(load)), "old");
+  EXPECT_EQ(two.stored("k"), "<nothing>");
+}
+
+TEST(Writing, ACallerWhoComesDuringItSharesNoLoadThatBeganBefore) {
+  Two two;
+  const OperationId writing = begin(two.a, {"k"});
+  two.settle();
+  two.b.load("k");
+  two.settle();
+  two.b.load("k");
+  two.settle();
+  EXPECT_EQ(two.b.loads.size(), 2u);
+  two.a.run(end(two.a, writing));
+}
+
+TEST(Writing, NothingUnderItsTagsIsServedOrStored) {
+  Two two;
+  two.b.cache("k", "old", {"t"});
+  const OperationId writing = begin(two.a, {}, {"t"});
+  two.settle();
+  EXPECT_EQ(two.b.found("k"), "<none>");
+  EXPECT_EQ(two.b.run(two.b.read("k")).kind, Kind::miss);
+  two.b.cache("k", "of before the commit", {"t"});
+  EXPECT_EQ(two.b.run(two.b.read("k")).kind, Kind::miss);
+  EXPECT_EQ(two.b.engine->stats().damaged, 0u);
+  EXPECT_TRUE(two.a.run(end(two.a, writing)).held);
+  two.settle();
+  EXPECT_EQ(two.b.run(two.b.read("k")).kind, Kind::miss);
+  two.b.cache("k", "new", {"t"});
+  EXPECT_EQ(two.b.value(two.b.run(two.b.read("k"))), "new");
+}
+
+TEST(Writing, IsRenewedUntilItsEnd) {
+  Two two;
+  const OperationId writing = begin(two.a, {"k"}, {"t"});
+  two.pass(9s);
+  EXPECT_EQ(two.stored("k"), "<intent>");
+  EXPECT_TRUE(two.a.run(end(two.a, writing)).held);
+}
+
+TEST(Writing, TwoOfThemOverlapAndTheLaterEndEndsBoth) {
+  Two two;
+  const OperationId first = begin(two.a, {"k"}), second = begin(two.b, {"k"});
+  two.settle();
+  EXPECT_TRUE(two.a.run(end(two.a, first)).held);
+  two.settle();
+  EXPECT_EQ(two.stored("k"), "<intent>");  // the other's goes on
+  EXPECT_TRUE(two.b.run(end(two.b, second)).held);
+  EXPECT_EQ(two.stored("k"), "<nothing>");
+}
+
+TEST(Writing, OfAProcessThatDiesEndsByItself) {
+  Two two;
+  begin(two.a, {"k"}, {"t"});
+  two.settle();
+  two.a.refuse_connections = true;
+  two.a.cut();
+  for (int n = 0; n < 210; ++n) {
+    two.b.now += 10ms;
+    two.b.engine->advance(two.b.now);
+    two.b.settle();
+  }
+  two.b.cache("k", "new", {"t"});
+  EXPECT_EQ(two.stored("k"), "new");
+}
+
+TEST(Writing, SaysWhetherItWasHeldThroughout) {
+  Two two;
+  const OperationId writing = begin(two.a, {"k"});
+  two.settle();
+  two.b.run(two.b.invalidate({"k"}));  // takes the intent away
+  const Outcome ended = two.a.run(end(two.a, writing));
+  EXPECT_EQ(ended.kind, Kind::invalidated);
+  EXPECT_FALSE(ended.held);
+}
+
+TEST(Writing, WithoutRedisItRaisesBeforeTheCommitOrGoesOnAndIsPending) {
+  EngineRig rig;
+  rig.refuse_connections = true;
+  rig.connect();
+  EXPECT_EQ(rig.outcome(begin(rig, {"k"}))->kind, Kind::error);
+  const OperationId writing = begin(rig, {"k"}, {"t"}, {.strict = false, .wait = false});
+  ASSERT_EQ(rig.outcome(writing)->kind, Kind::announced);
+  EXPECT_TRUE(rig.outcome(writing)->degraded);
+  const OperationId load = rig.load("k");
+  rig.finish_load("of before the commit");
+  EXPECT_EQ(rig.value(*rig.outcome(load)), "of before the commit");
+  EXPECT_EQ(rig.found("k"), "<none>");
+  EXPECT_EQ(rig.run(end(rig, writing)).kind, Kind::pending);
+  EXPECT_EQ(rig.engine->stats().pending, 2u);
+}
+
+TEST(Writing, InMemoryAloneItFencesTheLoadsOfThisProcess) {
+  EngineRig rig(false);
+  const OperationId writing = begin(rig, {"k"}, {"t"});
+  ASSERT_EQ(rig.outcome(writing)->kind, Kind::announced);
+  rig.cache("k", "of before the commit");
+  rig.cache("other", "of before the commit", {"t"});
+  EXPECT_EQ(rig.found("k"), "<none>");
+  EXPECT_EQ(rig.found("other"), "<none>");
+  EXPECT_EQ(rig.run(end(rig, writing)).kind, Kind::invalidated);
+  rig.cache("k", "new");
+  EXPECT_EQ(rig.found("k"), "new");
+}
+
+TEST(Writing, WaitsUntilNobodyServesWhatHeHadInMemory) {
+  Two two;
+  two.b.cache("k", "old");
+  two.b.hung = true;  // hears of nothing
+  const OperationId writing = begin(two.a, {"k"}, {}, {.strict = true, .wait = true});
+  two.settle();
+  EXPECT_FALSE(two.a.outcome(writing));
+  two.pass(1010ms);
+  ASSERT_TRUE(two.a.outcome(writing));
+  EXPECT_EQ(two.b.found("k"), "<none>");
+}
+
+TEST(Writing, OfNothingBeginsAndEnds) {
+  EngineRig rig;
+  rig.connect();
+  const OperationId writing = begin(rig, {});
+  ASSERT_EQ(rig.run(writing).kind, Kind::announced);
+  EXPECT_EQ(rig.run(end(rig, writing)).kind, Kind::invalidated);
+}
+
+TEST(Writing, WhoLeavesBeforeItHasBegunLeavesNoIntentBehind) {
+  Two two;
+  const OperationId writing = begin(two.a, {"k"});
+  two.a.engine->cancel(writing, two.a.now);
+  two.settle();
+  EXPECT_EQ(two.stored("k"), "<nothing>");
+}
+
+TEST(Version, AnInvalidationThatNamesOneLeavesAFloor) {
+  Two two;
+  const std::string key = "k";
+  EXPECT_EQ(two.a.run(two.a.engine->invalidate({&key, 1}, {}, two.a.now, 7)).kind, Kind::invalidated);
+  EXPECT_EQ(two.stored("k"), "<floor>");
+  StoreOptions options;
+  options.usable_for = 60s;
+  options.version = 6;
+  EXPECT_EQ(two.b.run(two.b.engine->store("k", "six", options, two.b.now)).kind, Kind::not_stored);
+  const OperationId load = two.b.load("k");
+  two.settle();
+  LoadResult lagging;
+  lagging.payload = "six";
+  lagging.store = options;
+  two.b.finish_load(lagging);
+  two.settle();
+  EXPECT_EQ(two.b.value(*two.b.outcome(load)), "six");
+  EXPECT_EQ(two.stored("k"), "<pass>");
+  options.version = 7;
+  EXPECT_EQ(two.b.run(two.b.engine->store("k", "seven", options, two.b.now)).kind, Kind::stored);
+  EXPECT_EQ(two.a.run(two.a.engine->invalidate({&key, 1}, {}, two.a.now, 6)).kind, Kind::invalidated);
+  EXPECT_EQ(two.stored("k"), "seven");  // it is newer than what was invalidated
+}
+
+TEST(Version, AFloorOutlivesTheLeaseThatWasGivenBack) {
+  Two two;
+  const std::string key = "k";
+  two.a.run(two.a.engine->invalidate({&key, 1}, {}, two.a.now, 7));
+  const OperationId load = two.b.load("k");
+  two.settle();
+  two.b.engine->cancel(load, two.b.now);
+  two.settle();
+  EXPECT_EQ(two.stored("k"), "<floor>");
+}
+
+TEST(Fresh, AReadMayAskForLessThanTheStaleness) {
+  EngineRig rig;
+  rig.connect();
+  rig.cache("k", "value");
+  rig.hung = true;
+  rig.pass(600ms);
+  EXPECT_TRUE(rig.engine->find("k", rig.now));
+  EXPECT_TRUE(rig.engine->find("k", rig.now, 800ms));
+  EXPECT_FALSE(rig.engine->find("k", rig.now, 300ms));
+  EXPECT_FALSE(rig.engine->find("k", rig.now, 0ms));
+}
+
+}  // namespace
+}  // namespace tiercel::test
