@@ -124,6 +124,8 @@ void ModelRedis::scan(Client& client, const Words& command) {
     page.erase(half, page.end());
   } else {
     page.swap(client.scan_rest);
+    std::erase_if(page,
+                  [this](const std::string& key) { return !data_.contains(key); });  // gone since, or new: not seen
   }
   client.out += "*2\r\n";
   bulk(client, slow_scans ? std::to_string(log.size()) : client.scan_rest.empty() ? "0" : "17");

@@ -75,6 +75,11 @@ std::optional<std::string> ModelRedis::get(const std::string& key) {
   return at == data_.end() ? std::nullopt : std::optional(at->second.bytes);
 }
 
+const std::string* ModelRedis::peek(const std::string& key) const {
+  const auto at = data_.find(key);
+  return at == data_.end() ? nullptr : &at->second.bytes;
+}
+
 void ModelRedis::write(const std::string& key, const std::string& bytes) {
   data_[key] = {bytes, 0};
   changed(key);

@@ -51,6 +51,7 @@ class ModelRedis {
   // ---- looking and acting from outside
   void set_time(Timestamp now) { now_ = now; }
   std::optional<std::string> get(const std::string& key);  // an expired one is deleted by this, and pushed
+  const std::string* peek(const std::string& key) const;  // nothing happens by it; expired ones are still there
   void write(const std::string& key, const std::string& bytes);  // by somebody else
   void remove(const std::string& key);  // by somebody else, or evicted
   void forget_quietly(const std::string& key) { data_.erase(key); }

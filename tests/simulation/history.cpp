@@ -1,0 +1,91 @@
+// What is told to the history; the judgements stand in judge.cpp.
+#include "simulation/history.hpp"
+
+namespace tiercel::sim {
+
+History::History(const Plan& plan, Trace& trace, std::set<Rule> expected)
+    : plan_(plan), trace_(trace), expected_(std::move(expected)) {}
+
+OperationIndex History::begin(Operation operation, Timestamp now) {
+  operation.begin = now;
+  for (const std::string& key : operation.covers) {
+    ++story(key).invalidating;
+    story(key).disturbed = now;
+    if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins " + operation.words);
+  }
+  if (trace_.on && operation.covers.empty())
+    trace_.add(now, operation.key, "p" + std::to_string(operation.process) + " begins " + operation.words);
+  operations_.push_back(std::move(operation));
+  return operations_.size() - 1;
+}
+
+void History::end(OperationIndex index, const Outcome& outcome, Timestamp now, Duration paused) {
+  Operation& operation = operations_[index];
+  if (operation.ended) return fail(Rule::outcome, operation.key, operation.words + " ended twice");
+  check_late(index, now, paused);
+  operation.ended = true;
+  digest_ = digest_ * 1'000'003 + static_cast<std::uint64_t>(outcome.kind) * 31 + index +
+            static_cast<std::uint64_t>(now.time_since_epoch().count()) * 7;
+  judge_end(operation, outcome, now);
+}
+
+void History::leave(OperationIndex index, Timestamp now) {
+  Operation& operation = operations_[index];
+  if (std::exchange(operation.ended, true)) return;
+  if (trace_.on) trace_.add(now, operation.key, "p" + std::to_string(operation.process) + " leaves " + operation.words);
+  if (operation.kind == Operation::Kind::invalidate) end_invalidation(operation, false, now);
+  if (operation.kind == Operation::Kind::load) story(operation.key).troubled = now;
+}
+
+LoadIndex History::begin_load(OperationIndex caller, std::string_view key, Timestamp now) {
+  const Operation& operation = operations_[caller];
+  loads_.push_back({std::string(key), operation.engine, now, 0, operation.refresh, true});
+  const LoadIndex load = loads_.size() - 1;
+  if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins load " + std::to_string(load));
+  judge_herd(loads_[load], now);
+  story(key).running.push_back(load);
+  return load;
+}
+
+LoadIndex History::begin_stored(std::string_view key, std::uint64_t version, Timestamp now) {
+  loads_.push_back({std::string(key), 0, now, version, false, false});
+  return loads_.size() - 1;
+}
+
+void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
+  Load& ended = loads_[load];
+  if (!std::exchange(ended.running, false)) return;
+  std::erase(story(ended.key).running, load);
+  if (!gave_value) story(ended.key).troubled = now;
+  if (trace_.on)
+    trace_.add(now, ended.key,
+               "load " + std::to_string(load) + " ends" +
+                   (gave_value ? ", having read version " + std::to_string(ended.version) : " without a value"));
+}
+
+void History::confirmed(const Operation& operation, Timestamp now) {
+  for (const std::string& key : operation.covers) {
+    story(key).invalidated.add(now, operation.begin);
+    story(key).own_invalidated[operation.engine].add(now, operation.begin);
+  }
+}
+
+void History::end_invalidation(const Operation& operation, bool is_confirmed, Timestamp now) {
+  if (is_confirmed) confirmed(operation, now);
+  for (const std::string& key : operation.covers) {
+    Story& of_key = story(key);
+    --of_key.invalidating;
+    of_key.disturbed = now;
+    if (trace_.on)
+      trace_.add(now, key,
+                 "p" + std::to_string(operation.process) + " ends " + operation.words +
+                     (is_confirmed ? ": confirmed" : ": not confirmed"));
+  }
+}
+
+void History::fail(Rule rule, std::string_view key, std::string text) {
+  ++counts_[static_cast<std::size_t>(rule)];
+  if (!failure_ && !expected_.contains(rule)) failure_ = Failure{rule, std::string(key), std::move(text)};
+}
+
+}  // namespace tiercel::sim

@@ -1,0 +1,119 @@
+// Owns: what was done, and the judgement over it. Every operation is told here when it begins and when it ends; what breaks the promise of the
+// guide to consistency is noted under its rule.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/engine.hpp"
+#include "simulation/plan.hpp"
+#include "simulation/timeline.hpp"
+#include "simulation/trace.hpp"
+
+namespace tiercel::sim {
+
+struct Operation {
+  enum class Kind : std::uint8_t { load, read, ask, find, store, invalidate, connect, command };
+  Kind kind = Kind::load;
+  unsigned process = 0;
+  std::uint64_t engine = 0;  // which incarnation
+  std::string key;
+  std::set<std::string> covers;  // an invalidation: keys
+  bool pattern = false;  // an invalidation that needs scans
+  std::uint64_t version = 0;  // a store
+  bool refresh = false;
+  std::string words;  // for the trace
+
+  Timestamp begin{};
+  Duration paused_before{0};  // how long its process had been paused when it began
+  bool ended = false;
+};
+using OperationIndex = std::size_t;
+
+struct Load {
+  std::string key;
+  std::uint64_t engine = 0;
+  Timestamp began{};
+  std::uint64_t version = 0;  // what it read
+  bool refresh = false, running = true;
+};
+using LoadIndex = std::size_t;
+
+struct Failure {
+  Rule rule;
+  std::string key, text;
+};
+
+class History {
+ public:
+  History(const Plan& plan, Trace& trace, std::set<Rule> expected);
+
+  OperationIndex begin(Operation operation, Timestamp now);
+  void end(OperationIndex index, const Outcome& outcome, Timestamp now, Duration paused);
+  void leave(OperationIndex index, Timestamp now);  // cancelled, or its process died: no end is owed
+  void check_late(OperationIndex index, Timestamp now, Duration paused);
+  const Operation& operation(OperationIndex index) const { return operations_[index]; }
+
+  LoadIndex begin_load(OperationIndex caller, std::string_view key, Timestamp now);
+  void load_read(LoadIndex load, std::uint64_t version) { loads_[load].version = version; }
+  std::uint64_t version_of(LoadIndex load) const { return loads_[load].version; }
+  // A value that is stored without a load.
+  LoadIndex begin_stored(std::string_view key, std::uint64_t version, Timestamp now);
+  void end_load(LoadIndex load, bool gave_value, Timestamp now);
+  static std::string payload(LoadIndex load, std::string_view key) {
+    return std::string(key) + "|" + std::to_string(load) + "|";
+  }
+  void filled(std::string_view key, Timestamp now) { story(key).fills.push_back(now); }  // Redis holds a new value
+
+  void fail(Rule rule, std::string_view key, std::string text);
+  // As of the last, quiet phase: what is read is what the source has.
+  void check_agrees(OperationIndex index, const Outcome& outcome, std::uint64_t version);
+
+  const std::optional<Failure>& failure() const { return failure_; }
+  std::uint64_t count(Rule rule) const { return counts_[static_cast<std::size_t>(rule)]; }
+  std::size_t operations() const { return operations_.size(); }
+  std::size_t loads() const { return loads_.size(); }
+  Duration staleness_max() const { return staleness_max_; }
+  std::uint64_t digest() const { return digest_; }  // of all ends, in order: equal for equal seeds
+
+ private:
+  struct Story {  // of a key
+    Timeline<Timestamp> invalidated;  // confirmed: when; when it had begun
+    Timeline<std::uint64_t> stored;  // confirmed: when; its version
+    std::map<std::uint64_t, Timeline<Timestamp>> own_invalidated;  // by engine
+    std::map<std::uint64_t, Timeline<std::uint64_t>> own_stored, hits;
+    std::vector<Timestamp> fills;
+    std::vector<LoadIndex> running;
+    unsigned invalidating = 0;
+    Timestamp disturbed{}, troubled{};  // last: an invalidation, a load that gave no value
+  };
+
+  Story& story(std::string_view key) { return stories_[std::string(key)]; }
+  void judge_end(const Operation& operation, const Outcome& outcome, Timestamp now);
+  void judge_value(const Operation& operation, const Outcome& outcome, Timestamp now);
+  void judge_freshness(const Operation& operation, const Outcome& outcome, const Load& load);
+  void judge_waiter(const Operation& operation, const Outcome& outcome, Timestamp now);
+  void judge_herd(const Load& load, Timestamp now);
+  std::optional<LoadIndex> load_of(const Operation& operation, const Entry& entry);
+  void confirmed(const Operation& operation, Timestamp now);
+  void end_invalidation(const Operation& operation, bool confirmed, Timestamp now);
+  Duration bound(const Operation& operation) const;
+
+  const Plan& plan_;
+  Trace& trace_;
+  std::set<Rule> expected_;
+  std::vector<Operation> operations_;
+  std::vector<Load> loads_;
+  std::map<std::string, Story> stories_;
+  std::array<std::uint64_t, kRules> counts_{};
+  std::optional<Failure> failure_;
+  Duration staleness_max_{0};
+  std::uint64_t digest_ = 0;
+};
+
+}  // namespace tiercel::sim

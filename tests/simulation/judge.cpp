@@ -1,0 +1,180 @@
+// The judgements: each end of an operation, each beginning of a load, against what was confirmed before.
+#include <charconv>
+
+#include "simulation/history.hpp"
+
+namespace tiercel::sim {
+
+namespace {
+
+using Kind = Operation::Kind;
+using End = Outcome::Kind;
+
+bool may_end_as(Kind kind, End end) {
+  switch (kind) {
+    case Kind::load:
+      return end == End::hit || end == End::loaded || end == End::load_failed || end == End::run_loader;
+    case Kind::read:
+    case Kind::ask:
+    case Kind::find:
+      return end == End::hit || end == End::miss;
+    case Kind::store:
+      return end == End::stored || end == End::not_stored;
+    case Kind::invalidate:
+      return end == End::invalidated || end == End::pending;
+    case Kind::connect:
+      return end == End::ready || end == End::error;
+    case Kind::command:
+      return end == End::reply || end == End::error;
+  }
+  return false;
+}
+
+std::string seconds(Duration duration) { return std::to_string(static_cast<double>(duration.count()) / 1e6) + " s"; }
+
+template <class Settings>
+Duration lease_for(const Settings& settings) {
+  if constexpr (requires { settings.lease_for; }) return settings.lease_for;
+  else return std::chrono::seconds{2};
+}
+
+constexpr Duration kAfterTrouble = std::chrono::seconds{2};   // for so long a key may be loaded by everybody
+constexpr Duration kAfterChange = std::chrono::milliseconds{200};
+constexpr Duration kTimers = std::chrono::milliseconds{5};   // how late the simulation itself may be
+
+}  // namespace
+
+void History::judge_end(const Operation& operation, const Outcome& outcome, Timestamp now) {
+  const bool confirmed = outcome.kind == End::invalidated;
+  if (operation.kind == Kind::invalidate) end_invalidation(operation, confirmed, now);
+  if (!may_end_as(operation.kind, outcome.kind))
+    return fail(Rule::outcome, operation.key,
+                operation.words + " ended as number " + std::to_string(static_cast<int>(outcome.kind)));
+  if (outcome.entry) return judge_value(operation, outcome, now);
+  if (operation.kind == Kind::store && outcome.kind == End::stored) {
+    story(operation.key).stored.add(now, operation.version);
+    story(operation.key).own_stored[operation.engine].add(now, operation.version);
+  }
+  if (trace_.on && operation.kind != Kind::invalidate)
+    trace_.add(now, operation.key,
+               "p" + std::to_string(operation.process) + " ends " + operation.words + ": number " +
+                   std::to_string(static_cast<int>(outcome.kind)) + (outcome.degraded ? ", degraded" : ""));
+}
+
+void History::judge_value(const Operation& operation, const Outcome& outcome, Timestamp now) {
+  const std::optional<LoadIndex> found = load_of(operation, *outcome.entry);
+  if (!found) return;
+  const Load& load = loads_[*found];
+  if (trace_.on)
+    trace_.add(now, operation.key,
+               "p" + std::to_string(operation.process) + " ends " + operation.words + ": version " +
+                   std::to_string(load.version) + " of load " + std::to_string(*found) +
+                   (outcome.kind == End::hit ? outcome.from_memory ? ", from memory" : ", from Redis" : ", loaded") +
+                   (outcome.degraded ? ", degraded" : ""));
+  judge_freshness(operation, outcome, load);
+  if (plan_.calm() && operation.kind == Kind::load && !operation.refresh) judge_waiter(operation, outcome, now);
+  if (outcome.kind != End::hit || outcome.entry->generation() == 0) return;
+  auto& hits = story(operation.key).hits[operation.engine];
+  if (const auto seen = hits.before(operation.begin); seen && *seen > load.version)
+    fail(Rule::back, operation.key,
+         operation.words + " hit version " + std::to_string(load.version) + " after version " + std::to_string(*seen));
+  hits.add(now, load.version);
+}
+
+void History::judge_freshness(const Operation& operation, const Outcome& outcome, const Load& load) {
+  Story& of_key = story(operation.key);
+  const Duration delta = plan_.settings.staleness + plan_.settings.staleness / 1000;   // clocks drift
+  const auto older = [&](const Timeline<Timestamp>& invalidated, const Timeline<std::uint64_t>& stored,
+                         Timestamp when) {
+    return invalidated.before(when).value_or(Timestamp{}) > load.began ||
+           stored.before(when).value_or(0) > load.version;
+  };
+  const std::string what = operation.words + " gave version " + std::to_string(load.version) +
+                           ", whose load began before an invalidation that ";
+  if (const auto first = of_key.invalidated.exceeded(load.began); first && *first < operation.begin)
+    staleness_max_ = std::max(staleness_max_, operation.begin - *first);
+  if (older(of_key.own_invalidated[operation.engine], of_key.own_stored[operation.engine], operation.begin))
+    return fail(Rule::own_write, operation.key, what + "its own engine had confirmed");
+  if (older(of_key.invalidated, of_key.stored, operation.begin - delta)) {
+    const auto first = of_key.invalidated.exceeded(load.began).value_or(operation.begin);
+    return fail(Rule::stale, operation.key,
+                what + "was confirmed " + seconds(operation.begin - first) + " before the read");
+  }
+  const bool asked = operation.kind == Kind::ask || (operation.kind == Kind::read && !outcome.from_memory);
+  if (asked && older(of_key.invalidated, of_key.stored, operation.begin))
+    fail(Rule::stale_asked, operation.key, what + "was confirmed before, and it asked Redis");
+}
+
+// A fill that a waiter saw: a push, then the key, then perhaps its tags.
+void History::judge_waiter(const Operation& operation, const Outcome& outcome, Timestamp now) {
+  const Story& of_key = story(operation.key);
+  if (outcome.led || of_key.invalidating > 0 || of_key.disturbed >= operation.begin - kAfterChange ||
+      of_key.troubled >= operation.begin - kAfterTrouble)
+    return;
+  const auto fill = std::lower_bound(of_key.fills.begin(), of_key.fills.end(), operation.begin);
+  const Duration patience = 6 * plan_.delay_max + kTimers;
+  if (fill != of_key.fills.end() && now > *fill + patience)
+    fail(Rule::waiter, operation.key, operation.words + " ended " + seconds(now - *fill) + " after the fill");
+}
+
+void History::judge_herd(const Load& load, Timestamp now) {
+  const Story& of_key = story(load.key);
+  if (!plan_.calm() || load.refresh || !plan_.tracking || of_key.invalidating > 0) return;
+  for (const LoadIndex other : of_key.running) {
+    const Load& first = loads_[other];
+    if (first.refresh || now - first.began >= lease_for(plan_.settings) - kTimers ||
+        of_key.disturbed >= first.began - kAfterChange || of_key.troubled >= first.began - kAfterTrouble)
+      continue;
+    return fail(Rule::herd, load.key,
+                "a load began while another of the same key ran, " + seconds(now - first.began) + " old");
+  }
+}
+
+std::optional<LoadIndex> History::load_of(const Operation& operation, const Entry& entry) {
+  const std::string_view bytes = entry.payload(), prefix = bytes.substr(0, operation.key.size() + 1);
+  LoadIndex load = 0;
+  if (prefix == operation.key + "|") {
+    const std::string_view rest = bytes.substr(prefix.size());
+    const auto [end, wrong] = std::from_chars(rest.data(), rest.data() + rest.size(), load);
+    if (wrong == std::errc{} && load < loads_.size() && loads_[load].key == operation.key) return load;
+  }
+  fail(Rule::outcome, operation.key, operation.words + " gave bytes that nobody stored under this key");
+  return std::nullopt;
+}
+
+// How long an operation may take while its process is awake. Loads may wait for those of others, and take their own time.
+Duration History::bound(const Operation& operation) const {
+  const Duration op = plan_.settings.op_timeout;
+  switch (operation.kind) {
+    case Kind::load:
+      return plan_.calm() ? 3 * op + 3 * plan_.load_max + 3 * lease_for(plan_.settings) : std::chrono::seconds{60};
+    case Kind::invalidate:
+      return operation.pattern ? 8 * op + kTimers : 3 * op + kTimers;
+    case Kind::connect:
+    case Kind::command:
+      return std::chrono::seconds{2};
+    default:
+      return 3 * op + kTimers;
+  }
+}
+
+void History::check_late(OperationIndex index, Timestamp now, Duration paused) {
+  const Operation& operation = operations_[index];
+  const Duration took = now - operation.begin - (paused - operation.paused_before);
+  if (took > bound(operation))
+    fail(Rule::late, operation.key,
+         operation.words + " took " + seconds(took) + " of at most " + seconds(bound(operation)));
+}
+
+void History::check_agrees(OperationIndex index, const Outcome& outcome, std::uint64_t version) {
+  const Operation& operation = operations_[index];
+  if (!outcome.entry || outcome.degraded)
+    return fail(Rule::convergence, operation.key, operation.words + " had no value when all was well again");
+  const auto load = load_of(operation, *outcome.entry);
+  if (load && loads_[*load].version != version)
+    fail(Rule::convergence, operation.key,
+         operation.words + " gave version " + std::to_string(loads_[*load].version) +
+             " when all was well again; the source has " + std::to_string(version));
+}
+
+}  // namespace tiercel::sim

@@ -1,0 +1,126 @@
+#include "simulation/network.hpp"
+
+#include <algorithm>
+
+namespace tiercel::sim {
+
+Wire& Network::open(WireEnd& end, Connection which) {
+  wires_.push_back(std::make_unique<Wire>());
+  Wire& wire = *wires_.back();
+  wire.which = which;
+  wire.end = &end;
+  schedule_.in(2 * delay(), [this, &wire] {
+    if (wire.end == nullptr) return;
+    if (schedule_.now() < refusing_until_) return wire.end->wire_refused(wire);
+    wire.client = &redis_.connect();
+    wire.end->wire_opened(wire);
+  });
+  return wire;
+}
+
+void Network::send(Wire& wire, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const bool whole = chance_.of(0.7);
+    const std::size_t size = whole ? bytes.size() : 1 + chance_.below(bytes.size());
+    push(wire, wire.up, {std::string(bytes.substr(0, size)), false, false});
+    bytes.remove_prefix(size);
+  }
+}
+
+void Network::close(Wire& wire) {
+  wire.end = nullptr;
+  wire.down.lost = true;
+  if (wire.client != nullptr) push(wire, wire.up, {{}, true, false});
+}
+
+void Network::abandon(Wire& wire) {
+  if (chance_.of(0.3)) wire.up.lost = true;
+  close(wire);
+  if (wire.client != nullptr && wire.up.lost) redis_.disconnect(*wire.client);
+}
+
+void Network::push(Wire& wire, Wire::Direction& direction, Wire::Piece piece) {
+  direction.pieces.push_back(std::move(piece));
+  direction.last_due = std::max(direction.last_due, schedule_.now() + delay());
+  schedule_.at(direction.last_due, [this, &wire, &direction] { arrive(wire, direction); });
+}
+
+// The first piece under way arrives, unless it is held up; then this comes again.
+void Network::arrive(Wire& wire, Wire::Direction& direction) {
+  const Timestamp now = schedule_.now();
+  const bool up = &direction == &wire.up;
+  Timestamp again = std::max(direction.hole_until, up ? redis_paused_until_ : Timestamp{});
+  if (direction.late > Duration{0} && !std::exchange(direction.pieces.front().held, true))
+    again = std::max(again, now + direction.late);
+  if (again > now) {
+    schedule_.at(again, [this, &wire, &direction] { arrive(wire, direction); });
+    return;
+  }
+  Wire::Piece piece = std::move(direction.pieces.front());
+  direction.pieces.pop_front();
+  if (!direction.lost) bring(wire, direction, std::move(piece));
+}
+
+void Network::bring(Wire& wire, Wire::Direction& direction, Wire::Piece piece) {
+  if (&direction == &wire.up) {
+    redis_.set_time(schedule_.now());
+    piece.last ? redis_.disconnect(*wire.client) : redis_.feed(*wire.client, piece.bytes, schedule_.now());
+    return carry();
+  }
+  if (wire.end == nullptr) return;
+  piece.last ? wire.end->wire_ended(wire) : wire.end->wire_brought(wire, std::move(piece.bytes));
+}
+
+void Network::carry() {
+  for (const auto& held : wires_) {
+    Wire& wire = *held;
+    if (wire.client == nullptr) continue;
+    std::string& out = wire.client->out;
+    while (!out.empty()) {
+      const std::size_t size = chance_.of(0.7) ? out.size() : 1 + chance_.below(out.size());
+      push(wire, wire.down, {out.substr(0, size), false, false});
+      out.erase(0, size);
+    }
+    if (wire.client->closed && !std::exchange(wire.server_done, true)) push(wire, wire.down, {{}, true, false});
+  }
+}
+
+// ---- faults
+
+Wire* Network::any_alive() {
+  std::vector<Wire*> alive;
+  for (const auto& wire : wires_) {
+    if (wire->end != nullptr && wire->client != nullptr && !wire->client->closed) alive.push_back(wire.get());
+  }
+  return alive.empty() ? nullptr : alive[chance_.below(alive.size())];
+}
+
+void Network::cut_one() {
+  if (Wire* wire = any_alive()) cut(*wire);
+}
+
+// The engine learns of it soon; the server perhaps much later, and what was under way to it may still come, before or after that.
+void Network::cut(Wire& wire) {
+  WireEnd* end = wire.end;
+  close(wire);
+  if (chance_.of(0.4)) wire.up.lost = true;
+  else if (chance_.of(0.6)) wire.up.late = chance_.between(0ms, 3s);
+  if (wire.up.lost && chance_.of(0.5)) redis_.disconnect(*wire.client);
+  end->wire_ended(wire);
+}
+
+void Network::make_hole() {
+  Wire* wire = any_alive();
+  if (wire == nullptr) return;
+  const Timestamp until = schedule_.now() + chance_.between(20ms, 8s);
+  const std::uint64_t which = chance_.below(3);
+  if (which != 1) wire->up.hole_until = until;
+  if (which != 0) wire->down.hole_until = until;
+}
+
+void Network::heal() {
+  refusing_until_ = redis_paused_until_ = {};
+  for (const auto& wire : wires_) wire->up.hole_until = wire->down.hole_until = {};
+}
+
+}  // namespace tiercel::sim

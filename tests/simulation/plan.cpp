@@ -1,0 +1,94 @@
+#include "simulation/plan.hpp"
+
+#include <array>
+
+namespace tiercel::sim {
+
+using namespace std::chrono_literals;
+
+std::string_view name_of(Fault fault) {
+  static constexpr std::array<std::string_view, kFaults> names{
+      "cut",  "hole",    "refuse",    "pause_redis",    "flush", "evict", "untrack",
+      "full", "restart", "set_clock", "forget_scripts", "pause", "crash"};
+  return names[static_cast<std::size_t>(fault)];
+}
+
+std::string_view name_of(Rule rule) {
+  static constexpr std::array<std::string_view, kRules> names{
+      "stale", "stale_asked", "own_write", "back", "herd", "waiter", "late", "outcome", "convergence", "storm"};
+  return names[static_cast<std::size_t>(rule)];
+}
+
+namespace {
+
+// Leases as the engine has them from the issue that brought them.
+template <class Settings>
+void set_leases(Settings& settings, Chance& chance) {
+  if constexpr (requires { settings.lease_for; }) settings.lease_for = chance.of(0.5) ? 2s : 400ms;
+}
+
+EngineSettings engine_settings(Chance& chance) {
+  EngineSettings settings;
+  settings.redis = RedisTarget{};
+  settings.memory_bytes_max = chance.of(0.1) ? 0 : 4u << 20;
+  settings.staleness = chance.of(0.7) ? 1s : 300ms;
+  settings.op_timeout = chance.of(0.8) ? 100ms : 60ms;
+  settings.connections_max = chance.of(0.5) ? 2 : 1;
+  if (chance.of(0.2)) settings.pending_max = 3;
+  if (chance.of(0.3)) settings.breaker_rest = 200ms;
+  set_leases(settings, chance);
+  return settings;
+}
+
+std::set<Fault> some_faults(Chance& chance) {
+  std::set<Fault> faults;
+  if (chance.of(0.25)) return faults;
+  const double share = chance.of(0.5) ? 0.2 : 0.8;
+  for (int fault = 0; fault < kFaults; ++fault) {
+    if (chance.of(share)) faults.insert(static_cast<Fault>(fault));
+  }
+  return faults;
+}
+
+}  // namespace
+
+Plan::Plan(std::uint64_t seed, bool with_versions)
+    : keys{{"k0", {"t0"}}, {"k1", {"t0", "t1"}}, {"k2", {"t1"}}, {"k3", {"t2"}}, {"k4", {}}}, tags{"t0", "t1", "t2"} {
+  Chance chance(seed ^ 0x706c616e);
+  keys.resize(chance.of(0.5) ? keys.size() : 1 + chance.below(2));
+  if (with_versions && chance.of(0.5)) keys.push_back({"v0", {"t1"}});  // its loads and stores name versions
+  processes = static_cast<unsigned>(2 + chance.below(3));
+  callers = static_cast<unsigned>(2 + chance.below(4));
+  length = chance.between(6s, 14s);
+  think = chance.one<Duration>({5ms, 20ms, 60ms});
+  settings = engine_settings(chance);
+  delay_min = 50us;
+  delay_max = chance.one<Duration>({200us, 1ms, 4ms, 10ms});
+  load_mean = chance.one<Duration>({1ms, 8ms, 40ms});
+  load_max = 4s;
+  slow_loads = chance.one({0.0, 0.0, 0.05});
+  failing_loads = chance.one({0.0, 0.05, 0.3});
+  odd_loads = chance.one({0.0, 0.03});
+  writes = chance.one({0.0, 0.05, 0.2});
+  cancels = chance.one({0.0, 0.05, 0.3});
+  reads = chance.one({0.1, 0.5});
+  life = chance.one<Duration>({0s, 60s, 1s, 200ms});
+  fresh = chance.of(0.7) ? life : life / 2;
+  tracking = chance.of(0.93);
+  faults = some_faults(chance);
+  fault_every = chance.one<Duration>({150ms, 600ms, 2s});
+}
+
+std::string Plan::described() const {
+  const auto ms = [](Duration duration) { return std::to_string(duration.count() / 1000) + " ms"; };
+  std::string text = std::to_string(processes) + " processes of " + std::to_string(callers) + " callers, " +
+                     std::to_string(keys.size()) + " keys, " + ms(length) + ", delta " + ms(settings.staleness) +
+                     ", network up to " + ms(delay_max) + ", loads of " + ms(load_mean) + ", life " + ms(life) +
+                     (tracking ? "" : ", no tracking") + (settings.memory_bytes_max == 0 ? ", no memory" : "");
+  if (calm()) return text + ", calm";
+  text += ", every " + ms(fault_every) + " one of";
+  for (const Fault fault : faults) text += " " + std::string(name_of(fault));
+  return text;
+}
+
+}  // namespace tiercel::sim

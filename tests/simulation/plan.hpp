@@ -1,0 +1,76 @@
+// Owns: what a seed decides about its run before it begins: how many, how fast, how wrong things go.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/engine.hpp"
+#include "simulation/chance.hpp"
+
+namespace tiercel::sim {
+
+enum class Fault : std::uint8_t {
+  cut,          // a connection ends; what was under way is lost, or comes late
+  hole,         // nothing passes in one direction for a while
+  refuse,       // new connections are refused for a while
+  pause_redis,  // Redis hangs for a while
+  flush,        // Redis forgets everything
+  evict,        // Redis forgets a key, perhaps a tag's
+  untrack,      // Redis' table of who reads what is full
+  full,         // Redis refuses to store for a while
+  restart,      // Redis restarts, its data kept
+  set_clock,    // Redis' wall clock is set
+  forget_scripts,
+  pause,  // a process does nothing for a while
+  crash,  // a process dies, and a new one comes in its place
+};
+inline constexpr int kFaults = 13;
+std::string_view name_of(Fault fault);
+
+// What may be wrong. Those a caller expects are counted; others end the run.
+enum class Rule : std::uint8_t {
+  stale,        // a value whose load began before an invalidation that was confirmed more than delta ago
+  stale_asked,  // the same with delta = 0: Redis was asked
+  own_write,    // the same with delta = 0: the invalidation was confirmed by this engine
+  back,         // a hit of an older version than an earlier hit of the same engine
+  herd,         // two loads of one key at once where nothing fails
+  waiter,       // waited for a fill for longer than a push and two round trips, where nothing fails
+  late,         // did not end within its bound
+  outcome,      // ended twice, or as it must not end, or with somebody else's bytes
+  convergence,  // after the faults, everything invalidated: a process still holds something old
+  storm,        // the run does not end
+};
+inline constexpr int kRules = 10;
+std::string_view name_of(Rule rule);
+
+struct Key {
+  std::string name;
+  std::vector<std::string> tags;
+};
+
+struct Plan {
+  Plan(std::uint64_t seed, bool with_versions);
+
+  std::vector<Key> keys;
+  std::vector<std::string> tags;
+  unsigned processes, callers;
+  Duration length, think;
+  EngineSettings settings;
+  Duration delay_min, delay_max;  // of the network, one way
+  Duration load_mean, load_max;
+  double slow_loads, failing_loads, odd_loads;   // shares of loads
+  double writes, cancels, reads;                 // shares of operations
+  Duration life, fresh;                          // of values; zero: without end
+  bool tracking;
+  std::set<Fault> faults;
+  Duration fault_every{};
+
+  bool is_versioned(std::string_view key) const { return key == "v0"; }
+  bool calm() const { return faults.empty(); }
+  std::string described() const;
+};
+
+}  // namespace tiercel::sim

@@ -1,0 +1,150 @@
+#include "simulation/world.hpp"
+
+namespace tiercel::sim {
+
+namespace {
+constexpr std::uint64_t kStepsMax = 5'000'000;
+constexpr std::string_view kRecords = "tiercel:v:";
+}  // namespace
+
+World::World(std::uint64_t seed, const RunOptions& options)
+    : plan(seed, options.versions),
+      chance(seed),
+      history(plan, trace, options.expected),
+      network(plan, schedule, chance, redis) {
+  trace.on = options.traced;
+  trace.lines_max = options.lines;
+  redis.keep_log = false;
+  redis.refuse_tracking = !plan.tracking;
+  redis.after = [this](const test::ModelRedis::Words& command) { watch_fills(command); };
+  for (unsigned number = 0; number < plan.processes; ++number)
+    processes.push_back(std::make_unique<Process>(*this, number));
+}
+
+Report run(std::uint64_t seed, const RunOptions& options) { return World(seed, options).run(seed); }
+
+Report World::run(std::uint64_t seed) {
+  for (auto& process : processes) process->start();
+  tend();
+  if (!plan.calm()) fault_later();
+  const bool eventful = go_on(schedule.now() + plan.length);
+  if (eventful) calm_down();
+  Report report;
+  report.seed = seed;
+  report.plan = plan.described();
+  report.failure = history.failure();
+  if (report.failure) report.story = trace.told(report.failure->key);
+  for (int rule = 0; rule < kRules; ++rule)
+    report.counts[static_cast<std::size_t>(rule)] = history.count(static_cast<Rule>(rule));
+  report.operations = history.operations();
+  report.loads = history.loads();
+  report.faults = faults_done;
+  report.staleness_max = history.staleness_max();
+  report.digest = history.digest();
+  report.calm = plan.calm();
+  return report;
+}
+
+// False: the run is at its end, by a failure.
+bool World::go_on(Timestamp until) {
+  while (!history.failure() && schedule.step(until)) {
+    if (schedule.steps() > kStepsMax) history.fail(Rule::storm, "", "the run does not end");
+  }
+  return !history.failure();
+}
+
+// Every so often: Redis' own expiry, and whether an operation takes too long.
+void World::tend() {
+  if (!network.redis_paused()) {
+    redis.set_time(schedule.now());
+    redis.expire_due();
+    network.carry();
+  }
+  for (auto& process : processes) process->check_late();
+  schedule.in(100ms, [this] { tend(); });
+}
+
+// A new value under a key: a fill, or a store.
+void World::watch_fills(const test::ModelRedis::Words& command) {
+  for (const std::size_t at : {1u, 3u}) {
+    if (command.size() <= at || !command[at].starts_with(kRecords)) continue;
+    const std::string* bytes = redis.peek(command[at]);
+    if (bytes == nullptr || bytes->size() < kHeaderBytes || (*bytes)[3] != 0) continue;
+    std::string stamp = bytes->substr(8, 16);
+    std::string& before = stamps_[command[at]];
+    if (stamp == before) continue;
+    before = std::move(stamp);
+    const std::string key = command[at].substr(kRecords.size());
+    history.filled(key, schedule.now());
+    trace.add(schedule.now(), key, "Redis holds a new value");
+  }
+}
+
+// ---- the quiet end
+
+void World::calm_down() {
+  heal();
+  quiet = true;
+  plan.failing_loads = plan.odd_loads = plan.slow_loads = 0;
+  if (!go_on(schedule.now() + 9s)) return;  // what was held up or silent shows
+  const Timestamp until = schedule.now() + 60s;
+  while (schedule.now() < until && !all_well()) {
+    if (!go_on(schedule.now() + 250ms)) return;
+  }
+  if (!all_well()) return history.fail(Rule::convergence, "", "a process does not find its way back to Redis");
+  for (const Key& key : plan.keys) source.commit(key.name);
+  if (!clear_everything()) return;
+  if (!go_on(schedule.now() + plan.settings.staleness + 100ms)) return;
+  for (int round = 0; round < 2; ++round) compare_with_source();
+}
+
+// Every process has Redis again, and owes it nothing. A breaker that rests is asked to try.
+bool World::all_well() {
+  bool well = true;
+  for (auto& process : processes) {
+    if (process->alive() && !process->paused() && process->idle() && process->pending() == 0 &&
+        process->redis_state() == "ready")
+      continue;
+    well = false;
+    if (process->alive() && process->idle() && process->redis_state() == "resting")
+      read(*process, plan.keys[0], Operation::Kind::ask);
+  }
+  return well;
+}
+
+bool World::clear_everything() {
+  bool confirmed = false;
+  Operation operation;
+  operation.kind = Operation::Kind::invalidate;
+  operation.covers = all_keys();
+  operation.words = "clear, all being well";
+  processes[0]->operate(
+      std::move(operation), [](Engine& engine, Timestamp now) { return engine.clear(now); },
+      [&confirmed](const Outcome& outcome) { confirmed = outcome.kind == Outcome::Kind::invalidated; });
+  if (!go_on(schedule.now() + 1s)) return false;
+  if (!confirmed) history.fail(Rule::convergence, "", "clear was not confirmed when all was well again");
+  return confirmed;
+}
+
+void World::compare_with_source() {
+  for (auto& process : processes) {
+    for (const Key& key : plan.keys) {
+      Operation operation;
+      operation.key = key.name;
+      operation.words = "load " + key.name + ", all being well";
+      OperationIndex index = 0;
+      std::optional<Outcome> seen;
+      LoadOptions options;
+      options.tags = key.tags;
+      index = process->operate(
+          std::move(operation),
+          [&](Engine& engine, Timestamp now) { return engine.get_or_load(key.name, options, now); },
+          [&seen](const Outcome& outcome) { seen = outcome; });
+      if (!go_on(schedule.now() + 4s)) return;
+      if (!seen) return history.fail(Rule::late, key.name, "a load did not end when all was well again");
+      history.check_agrees(index, *seen, source.version(key.name));
+    }
+  }
+}
+
+}  // namespace tiercel::sim

@@ -1,0 +1,91 @@
+// Owns: a run: what one seed makes of engines, a network, a model of Redis, callers and faults, and the report on it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "simulation/history.hpp"
+#include "simulation/network.hpp"
+#include "simulation/process.hpp"
+
+namespace tiercel::sim {
+
+struct RunOptions {
+  std::set<Rule> expected;  // counted, and not the end of the run
+  bool versions = false;    // a key whose loads and stores name versions
+  bool traced = false;
+  std::size_t lines = 40;  // of the story
+};
+
+struct Report {
+  std::uint64_t seed = 0;
+  std::string plan, story;  // the story: of the key that failed, if the run was traced
+  std::optional<Failure> failure;
+  std::array<std::uint64_t, kRules> counts{};
+  std::size_t operations = 0, loads = 0, faults = 0;
+  Duration staleness_max{0};
+  std::uint64_t digest = 0;
+  bool calm = false;
+};
+
+Report run(std::uint64_t seed, const RunOptions& options);
+
+struct World {
+  World(std::uint64_t seed, const RunOptions& options);
+
+  Report run(std::uint64_t seed);
+  void begin_callers(Process& process);
+  static std::uint64_t engine_id(unsigned process, std::uint64_t incarnation) { return process + incarnation * 100; }
+  void say(std::string text) { trace.add(schedule.now(), "", std::move(text)); }
+
+  Plan plan;
+  Schedule schedule;
+  Chance chance;
+  test::ModelRedis redis;
+  Source source;
+  Trace trace;
+  History history;
+  Network network;
+  std::vector<std::unique_ptr<Process>> processes;
+  bool quiet = false;
+  std::size_t faults_done = 0;
+
+ private:
+  // workload.cpp
+  void call_later(Process& process);
+  void call(Process& process);
+  void load(Process& process, const Key& key, bool refresh);
+  void read(Process& process, const Key& key, Operation::Kind kind);
+  void write(Process& process, const Key& key);
+  void store(Process& process, const Key& key);
+  void command(Process& process);
+  void invalidate(Process& process, const Key& key);
+  void cancel_later(Process& process, OperationIndex index);
+  Process::Ended then_next(Process& process);
+  std::set<std::string> carriers(const std::string& tag) const;
+  std::set<std::string> all_keys() const;
+
+  // faults.cpp
+  void fault_later();
+  void do_fault(Fault fault);
+  void fault_of_network(Fault fault);
+  void fault_of_redis(Fault fault);
+  void heal();
+
+  // world.cpp
+  void tend();
+  void watch_fills(const test::ModelRedis::Words& command);
+  bool go_on(Timestamp until);
+  void calm_down();
+  bool all_well();
+  bool clear_everything();
+  void compare_with_source();
+
+  std::map<std::string, std::string> stamps_;  // of the values last seen in Redis
+};
+
+}  // namespace tiercel::sim
