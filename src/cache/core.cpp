@@ -227,6 +227,7 @@ bool Core::put_in_memory(const EntryRef& entry, Timestamp now) {
 }
 
 void Core::key_changed(std::string_view key) {
+  ++changes_;
   memory.erase(key);
   const auto at = flights.find(std::string(key));
   if (at != flights.end()) seal(*at->second);
@@ -266,6 +267,7 @@ void Core::wake_all_waiting(Timestamp now) {
 }
 
 void Core::tag_changed(std::string_view tag) {
+  ++changes_;
   if (tag == kRootTag) everything_changed();
   tags.drop(tag);
   std::vector<Flight*> hurt;
@@ -280,6 +282,7 @@ std::size_t Core::forget_matching(std::string_view pattern) {
 }
 
 std::size_t Core::keys_changed_matching(std::string_view pattern) {
+  ++changes_;
   const std::size_t erased = forget_matching(pattern);
   std::vector<Flight*> hurt;
   for (const auto& [key, flight] : flights) {
@@ -290,6 +293,7 @@ std::size_t Core::keys_changed_matching(std::string_view pattern) {
 }
 
 void Core::everything_changed() {
+  ++changes_;
   memory.clear();
   tags.drop_all();
   while (!flights.empty()) seal(*flights.begin()->second);

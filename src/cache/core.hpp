@@ -115,6 +115,8 @@ class Core {
   std::size_t keys_changed_matching(std::string_view pattern);  // returns how many left memory
   std::size_t forget_matching(std::string_view pattern);  // memory alone; any thread
   void everything_changed();
+  // Moves with every change of our own: who was asked before it and answers after it may bring back what it took away, where no push comes.
+  std::uint64_t changes() const { return changes_; }
   // Stamps for tags where Redis cannot give any: known to this process alone.
   std::vector<TagStamp> local_stamps(const std::vector<std::string>& tags);
 
@@ -153,6 +155,7 @@ class Core {
   std::deque<Event> events_;
   std::unordered_map<std::string, std::vector<TaskId>> waiting_;
   TaskId last_id_ = 0;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace tiercel

@@ -12,6 +12,7 @@ namespace {
 constexpr unsigned kRoundsMax = 64;  // of bids and wake-ups; then the loader runs without a lease
 constexpr unsigned kOtherLeasesMax = 2;  // that came and brought no value
 constexpr Duration kPollEvery = std::chrono::milliseconds{50};  // where the server does not tell of changes
+constexpr Duration kStateMax = std::chrono::seconds{30};  // no lease, pass or intent is given for longer
 constexpr Duration kLeaseSlack = std::chrono::milliseconds{20};  // clocks differ by half a round trip
 
 }  // namespace
@@ -86,6 +87,15 @@ void Flight::found(Core& core, Timestamp now) {
 
 // ---- bidding and waiting
 
+// Whether a lease, a pass or an intent stands there. One that claims to last for longer than any is given is of a clock that was set back.
+bool Flight::holds(const Core& core, const Lookup::Seen& seen, Timestamp now) const {
+  if (!seen.header) return false;
+  const RecordState state = seen.header->state;
+  if (state != RecordState::lease && state != RecordState::pass && state != RecordState::intent) return false;
+  const ServerTime until = seen.header->fresh_until, at = core.server_now(now);
+  return until > at && until <= at + kStateMax;
+}
+
 // Nothing that serves stands under the key: what does, decides.
 void Flight::decide(Core& core, Timestamp now) {
   const Lookup::Seen& seen = lookup_.seen();
@@ -94,10 +104,7 @@ void Flight::decide(Core& core, Timestamp now) {
     return load(core, Store::under_lease, now);
   }
   if (++rounds_ > kRoundsMax) return load(core, Store::nowhere, now);
-  const bool holds =
-      seen.header && (seen.header->state == RecordState::lease || seen.header->state == RecordState::pass ||
-                      seen.header->state == RecordState::intent);
-  if (!holds || seen.header->fresh_until <= core.server_now(now)) return bid(core, now);
+  if (!holds(core, seen, now)) return bid(core, now);
   if (seen.header->state == RecordState::intent) return load_beside_a_write(core, now);
   if (options_.skip_value) return bid(core, now);
   if (seen.header->state == RecordState::pass) return load(core, Store::nowhere, now);
@@ -249,6 +256,7 @@ void Flight::fill(Core& core, LoadResult result, Timestamp now) {
   outcome.kind = Outcome::Kind::loaded;
   outcome.entry = fill_->entry();
   if (sealed) {
+    if (store_ == Store::under_lease) give_back(core, now);  // it may stand although a tag changed, and others wait for it
     core.counters.sealed.add();
     return land(core, std::move(outcome));
   }

@@ -50,6 +50,7 @@ class Flight final : public Task {
 
   void load_beside_a_write(Core& core, Timestamp now);
   void found(Core& core, Timestamp now);
+  bool holds(const Core& core, const Lookup::Seen& seen, Timestamp now) const;
   void decide(Core& core, Timestamp now);
   void bid(Core& core, Timestamp now);
   void wait(Core& core, const Header& lease, Timestamp now);

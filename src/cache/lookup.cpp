@@ -15,7 +15,6 @@ Lookup::Lookup(std::string key, const std::vector<std::string>& tags, For purpos
 }
 
 bool Lookup::start(Core& core, Task& task, Timestamp now) {
-  asked_at_ = now;
   begin_pipeline();
   if (purpose_ == For::storing) value_known_ = true;
   else if (!ask_value(core, task, now)) return false;
@@ -28,6 +27,7 @@ bool Lookup::start(Core& core, Task& task, Timestamp now) {
 
 bool Lookup::ask_value(Core& core, Task& task, Timestamp now) {
   asked_at_ = now;
+  changes_ = core.changes();
   value_known_ = done_ = false;
   entry_ = {};
   seen_ = {};
@@ -181,7 +181,7 @@ void Lookup::settle(Core& core, Task& task, Timestamp now) {
     }
     if (tags_.waiting()) return;
   }
-  if (entry_ && !core.remote->tracks()) {  // without pushes it is good for as long as its as-of allows
+  if (entry_ && !core.remote->tracks() && changes_ == core.changes()) {  // without pushes it is good for as long as its as-of allows
     entry_->tags_current_at.store(core.tags.epoch(), std::memory_order_relaxed);
     core.put_in_memory(entry_, now);
   }

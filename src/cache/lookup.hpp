@@ -59,6 +59,7 @@ class Lookup {
   EntryRef entry_;
   Seen seen_;
   Timestamp asked_at_{};
+  std::uint64_t changes_ = 0;  // of our own, when it was asked
   bool bid_refused_ = false;
   bool value_known_ = false, made_ = false, done_ = false, failed_ = false;
 };

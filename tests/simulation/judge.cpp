@@ -108,7 +108,7 @@ void History::judge_freshness(const Operation& operation, const Outcome& outcome
 // A fill that a waiter saw: a push, then the key, then perhaps its tags.
 void History::judge_waiter(const Operation& operation, const Outcome& outcome, Timestamp now) {
   const Story& of_key = story(operation.key);
-  if (outcome.led || of_key.invalidating > 0 || of_key.disturbed >= operation.begin - kAfterChange ||
+  if (outcome.kind != End::hit || of_key.invalidating > 0 || of_key.disturbed >= operation.begin - kAfterChange ||
       of_key.troubled >= operation.begin - kAfterTrouble)
     return;
   const auto fill = std::lower_bound(of_key.fills.begin(), of_key.fills.end(), operation.begin);

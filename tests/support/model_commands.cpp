@@ -113,22 +113,26 @@ std::int64_t ModelRedis::life_ms(const std::string& key) {
 }
 
 void ModelRedis::scan(Client& client, const Words& command) {
-  // Two pages, so that a cursor is carried.
+  // Two pages, so that a cursor is carried; several scans of a client may be under way.
   Words page;
+  std::string next = "0";
   if (command[1] == "0") {
     for (const auto& [key, held] : data_) {
       if (!expired(held) && glob_match(command[3], key)) page.push_back(key);
     }
     const auto half = page.begin() + static_cast<std::ptrdiff_t>(page.size() / 2);
-    client.scan_rest.assign(half, page.end());
+    if (half != page.end()) {
+      next = std::to_string(16 + log.size());
+      client.scans[next].assign(half, page.end());
+    }
     page.erase(half, page.end());
-  } else {
-    page.swap(client.scan_rest);
-    std::erase_if(page,
-                  [this](const std::string& key) { return !data_.contains(key); });  // gone since, or new: not seen
+  } else if (const auto scan = client.scans.extract(command[1])) {
+    page = scan.mapped();
+    std::erase_if(page, [this](const std::string& key) { return !data_.contains(key); });  // gone since
   }
+  if (slow_scans) next = std::to_string(log.size());
   client.out += "*2\r\n";
-  bulk(client, slow_scans ? std::to_string(log.size()) : client.scan_rest.empty() ? "0" : "17");
+  bulk(client, next);
   client.out += "*" + std::to_string(page.size()) + "\r\n";
   for (const std::string& key : page) bulk(client, key);
 }

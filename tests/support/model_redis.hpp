@@ -26,7 +26,7 @@ class ModelRedis {
     bool tracking = false, caching_next = false;
     bool closed = false;  // by either side: what it sends is lost; what stands in `out` was sent before
     std::set<std::string> tracked;
-    Words scan_rest;  // the second page
+    std::map<std::string, Words> scans;  // by cursor: the second page
   };
 
   explicit ModelRedis(std::int64_t wall_us = 1'800'000'000'000'000) : wall_us_(wall_us) {}
