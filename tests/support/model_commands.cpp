@@ -122,7 +122,7 @@ void ModelRedis::scan(Client& client, const Words& command) {
     }
     const auto half = page.begin() + static_cast<std::ptrdiff_t>(page.size() / 2);
     if (half != page.end()) {
-      next = std::to_string(16 + log.size());
+      next = std::to_string(++last_cursor_);
       client.scans[next].assign(half, page.end());
     }
     page.erase(half, page.end());

@@ -120,7 +120,7 @@ class ModelRedis {
 
   std::int64_t wall_us_;
   Timestamp now_{};
-  std::uint64_t last_client_ = 0;
+  std::uint64_t last_client_ = 0, last_cursor_ = 16;
   std::map<std::string, Held> data_;
   std::map<std::string, std::string> scripts_;  // by digest
   std::vector<std::unique_ptr<Client>> clients_;
