@@ -48,11 +48,18 @@ void World::fault_of_redis(Fault fault) {
   if (fault == Fault::evict) redis.remove(name);
   if (fault == Fault::untrack) redis.untrack(name);
   if (fault == Fault::forget_scripts) redis.forget_scripts();
-  if (fault == Fault::set_clock) redis.shift_wall(chance.between(-2s, 2s));
+  if (fault == Fault::set_clock) set_clock();
   if (fault == Fault::restart) redis.restart(std::to_string(chance.below(1'000'000'000)), true);
   if (fault != Fault::full) return;
   redis.refuse_writes = "OOM command not allowed when used memory > 'maxmemory'.";
   schedule.in(chance.between(10ms, 1s), [this] { redis.refuse_writes.clear(); });
+}
+
+// Never far from the truth: what it has stored would live for too long.
+void World::set_clock() {
+  const Duration off = chance.between(-2s, 2s);
+  redis.shift_wall(off - clock_off_);
+  clock_off_ = off;
 }
 
 void World::heal() {

@@ -37,12 +37,13 @@ void History::leave(OperationIndex index, Timestamp now) {
   if (operation.kind == Operation::Kind::load) story(operation.key).troubled = now;
 }
 
-LoadIndex History::begin_load(OperationIndex caller, std::string_view key, Timestamp now) {
+LoadIndex History::begin_load(OperationIndex caller, std::string_view key, bool away, Timestamp now) {
   const Operation& operation = operations_[caller];
   loads_.push_back({std::string(key), operation.engine, now, 0, operation.refresh, true});
   const LoadIndex load = loads_.size() - 1;
   if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins load " + std::to_string(load));
-  judge_herd(loads_[load], now);
+  if (away) story(key).troubled = now;
+  else judge_herd(loads_[load], now);
   story(key).running.push_back(load);
   return load;
 }

@@ -59,7 +59,8 @@ class History {
   void check_late(OperationIndex index, Timestamp now, Duration paused);
   const Operation& operation(OperationIndex index) const { return operations_[index]; }
 
-  LoadIndex begin_load(OperationIndex caller, std::string_view key, Timestamp now);
+  // `away`: its engine is without Redis.
+  LoadIndex begin_load(OperationIndex caller, std::string_view key, bool away, Timestamp now);
   void load_read(LoadIndex load, std::uint64_t version) { loads_[load].version = version; }
   std::uint64_t version_of(LoadIndex load) const { return loads_[load].version; }
   // A value that is stored without a load.

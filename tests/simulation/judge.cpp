@@ -72,7 +72,7 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
                    (outcome.kind == End::hit ? outcome.from_memory ? ", from memory" : ", from Redis" : ", loaded") +
                    (outcome.degraded ? ", degraded" : ""));
   judge_freshness(operation, outcome, load);
-  if (plan_.calm() && operation.kind == Kind::load && !operation.refresh) judge_waiter(operation, outcome, now);
+  if (plan_.calm() && plan_.tracking && operation.kind == Kind::load && !operation.refresh) judge_waiter(operation, outcome, now);
   if (outcome.kind != End::hit || outcome.entry->generation() == 0) return;
   auto& hits = story(operation.key).hits[operation.engine];
   if (const auto seen = hits.before(operation.begin); seen && *seen > load.version)

@@ -17,10 +17,11 @@ const std::set<Rule> kBrokenToday{
 };
 
 constexpr const char* kUsage =
-    "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--stories LINES] [--plant NAME]\n"
+    "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--stories LINES] [--wire] [--plant NAME]\n"
     "  runs N seeds from S on (default: 100 from 1). Rules that are expected to break are counted and do not fail a run\n"
     "  (default: what this engine is known to break; none: all must hold).\n"
     "  --endless goes on until one fails; --versions adds a key whose loads and stores name versions;\n"
+    "  --stories: how many lines are told of a run that failed; --wire: with the bytes;\n"
     "  --plant switches one of the planted bugs on (a build with TIERCEL_PLANTED_BUGS), which must then be caught.\n";
 
 struct Options {
@@ -132,6 +133,7 @@ std::optional<Options> take_options(int count, char** words) {
   for (int at = 1; at < count; ++at) {
     const std::string_view word = words[at];
     if (word == "--endless") options.endless = true;
+    else if (word == "--wire") options.run.wire = true;
     else if (word == "--versions") options.run.versions = true;
     else if (at + 1 == count || !take_option(word, words[++at], options)) return std::nullopt;
   }

@@ -9,6 +9,7 @@ Wire& Network::open(WireEnd& end, Connection which) {
   Wire& wire = *wires_.back();
   wire.which = which;
   wire.end = &end;
+  wire.name = end.wire_name() + (which == Connection::raw ? " raw" : "") + " #" + std::to_string(wires_.size());
   schedule_.in(2 * delay(), [this, &wire] {
     if (wire.end == nullptr) return;
     if (schedule_.now() < refusing_until_) return wire.end->wire_refused(wire);
@@ -64,10 +65,12 @@ void Network::arrive(Wire& wire, Wire::Direction& direction) {
 void Network::bring(Wire& wire, Wire::Direction& direction, Wire::Piece piece) {
   if (&direction == &wire.up) {
     redis_.set_time(schedule_.now());
+    trace_.add_bytes(schedule_.now(), "  Redis from " + wire.name + ": ", piece.last ? "end" : piece.bytes);
     piece.last ? redis_.disconnect(*wire.client) : redis_.feed(*wire.client, piece.bytes, schedule_.now());
     return carry();
   }
   if (wire.end == nullptr) return;
+  trace_.add_bytes(schedule_.now(), "  at " + wire.name + ": ", piece.last ? "end" : piece.bytes);
   piece.last ? wire.end->wire_ended(wire) : wire.end->wire_brought(wire, std::move(piece.bytes));
 }
 
@@ -76,6 +79,7 @@ void Network::carry() {
     Wire& wire = *held;
     if (wire.client == nullptr) continue;
     std::string& out = wire.client->out;
+    if (!out.empty()) trace_.add_bytes(schedule_.now(), "  Redis to " + wire.name + ": ", out);
     while (!out.empty()) {
       const std::size_t size = chance_.of(0.7) ? out.size() : 1 + chance_.below(out.size());
       push(wire, wire.down, {out.substr(0, size), false, false});

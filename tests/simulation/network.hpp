@@ -13,6 +13,7 @@
 #include "simulation/chance.hpp"
 #include "simulation/plan.hpp"
 #include "simulation/schedule.hpp"
+#include "simulation/trace.hpp"
 #include "support/model_redis.hpp"
 
 namespace tiercel::sim {
@@ -23,6 +24,7 @@ class Wire;
 class WireEnd {
  public:
   virtual ~WireEnd() = default;
+  virtual std::string wire_name() const = 0;
   virtual void wire_opened(Wire& wire) = 0;
   virtual void wire_refused(Wire& wire) = 0;
   virtual void wire_brought(Wire& wire, std::string bytes) = 0;
@@ -32,6 +34,7 @@ class WireEnd {
 class Wire {
  public:
   Connection which = Connection::tracked;
+  std::string name;  // for the trace
   WireEnd* end = nullptr;  // null: the engine has closed it, or died
 
  private:
@@ -54,8 +57,8 @@ class Wire {
 
 class Network {
  public:
-  Network(const Plan& plan, Schedule& schedule, Chance& chance, test::ModelRedis& redis)
-      : plan_(plan), schedule_(schedule), chance_(chance), redis_(redis) {}
+  Network(const Plan& plan, Schedule& schedule, Chance& chance, test::ModelRedis& redis, Trace& trace)
+      : plan_(plan), schedule_(schedule), chance_(chance), redis_(redis), trace_(trace) {}
 
   Wire& open(WireEnd& end, Connection which);
   void send(Wire& wire, std::string_view bytes);
@@ -84,6 +87,7 @@ class Network {
   Schedule& schedule_;
   Chance& chance_;
   test::ModelRedis& redis_;
+  Trace& trace_;
   std::vector<std::unique_ptr<Wire>> wires_;
   Timestamp refusing_until_{}, redis_paused_until_{};
 };

@@ -60,6 +60,7 @@ class Process final : public WireEnd {
     OperationIndex caller = 0;
   };
 
+  std::string wire_name() const override { return "p" + std::to_string(number_); }
   void wire_opened(Wire& wire) override;
   void wire_refused(Wire& wire) override;
   void wire_brought(Wire& wire, std::string bytes) override;

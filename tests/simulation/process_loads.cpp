@@ -31,7 +31,7 @@ void Process::begin_loader(FlightId flight, std::uint64_t serial) {
   Loading& loading = at->second;
   const std::string key = world_.history.operation(loading.caller).key;
   loading.begun = true;
-  loading.load = world_.history.begin_load(loading.caller, key, world_.schedule.now());
+  loading.load = world_.history.begin_load(loading.caller, key, redis_state() != "ready", world_.schedule.now());
   const Plan& plan = world_.plan;
   const bool slow = world_.chance.of(plan.slow_loads);
   const Duration takes = slow ? world_.chance.between(0ms, plan.load_max)

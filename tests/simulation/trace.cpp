@@ -5,6 +5,16 @@
 
 namespace tiercel::sim {
 
+std::string Trace::readable(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes.substr(0, 400)) {
+    if (byte == '\n') text += ' ';
+    else if (byte >= ' ' && byte <= '~') text += byte;
+    else if (byte != '\r') text += '.';
+  }
+  return text;
+}
+
 std::string Trace::told(std::string_view key) const {
   std::vector<const Line*> last;
   for (auto line = lines_.rbegin(); line != lines_.rend() && last.size() < lines_max; ++line) {

@@ -11,8 +11,9 @@ World::World(std::uint64_t seed, const RunOptions& options)
     : plan(seed, options.versions),
       chance(seed),
       history(plan, trace, options.expected),
-      network(plan, schedule, chance, redis) {
+      network(plan, schedule, chance, redis, trace) {
   trace.on = options.traced;
+  trace.wire = options.wire;
   trace.lines_max = options.lines;
   redis.keep_log = false;
   redis.refuse_tracking = !plan.tracking;

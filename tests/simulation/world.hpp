@@ -17,7 +17,7 @@ namespace tiercel::sim {
 struct RunOptions {
   std::set<Rule> expected;  // counted, and not the end of the run
   bool versions = false;    // a key whose loads and stores name versions
-  bool traced = false;
+  bool traced = false, wire = false;
   std::size_t lines = 40;  // of the story
 };
 
@@ -74,6 +74,7 @@ struct World {
   void do_fault(Fault fault);
   void fault_of_network(Fault fault);
   void fault_of_redis(Fault fault);
+  void set_clock();
   void heal();
 
   // world.cpp
@@ -85,6 +86,7 @@ struct World {
   bool clear_everything();
   void compare_with_source();
 
+  Duration clock_off_{0};
   std::map<std::string, std::string> stamps_;  // of the values last seen in Redis
 };
 
