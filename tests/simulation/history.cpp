@@ -9,7 +9,7 @@ History::History(const Plan& plan, Trace& trace, std::set<Rule> expected)
 OperationIndex History::begin(Operation operation, Timestamp now) {
   operation.begin = now;
   for (const std::string& key : operation.covers) {
-    ++story(key).invalidating;
+    if (operation.kind != Operation::Kind::conclude) ++story(key).invalidating;  // else from its announcement on
     story(key).disturbed = now;
     if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins " + operation.words);
   }
@@ -33,7 +33,7 @@ void History::leave(OperationIndex index, Timestamp now) {
   Operation& operation = operations_[index];
   if (std::exchange(operation.ended, true)) return;
   if (trace_.on) trace_.add(now, operation.key, "p" + std::to_string(operation.process) + " leaves " + operation.words);
-  if (operation.kind == Operation::Kind::invalidate) end_invalidation(operation, false, now);
+  if (!operation.covers.empty()) end_invalidation(operation, false, now);
   if (operation.kind == Operation::Kind::load) story(operation.key).troubled = now;
 }
 
@@ -65,9 +65,29 @@ void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
 }
 
 void History::confirmed(const Operation& operation, Timestamp now) {
+  const bool names_version = operation.kind == Operation::Kind::invalidate && operation.version > 0;
   for (const std::string& key : operation.covers) {
-    story(key).invalidated.add(now, operation.begin);
-    story(key).own_invalidated[operation.engine].add(now, operation.begin);
+    Story& of_key = story(key);
+    if (names_version) {  // what is not older may stay
+      of_key.stored.add(now, operation.version);
+      of_key.own_stored[operation.engine].add(now, operation.version);
+    } else {
+      of_key.invalidated.add(now, operation.begin);
+      of_key.own_invalidated[operation.engine].add(now, operation.begin);
+    }
+  }
+}
+
+// An announced write drops what was there when it is announced, and again at its end; in between its keys are being invalidated.
+void History::end_write(const Operation& operation, const Outcome& outcome, Timestamp now) {
+  const bool announced = outcome.kind == Outcome::Kind::announced;
+  const bool is_confirmed = outcome.kind == Outcome::Kind::invalidated || (announced && !outcome.degraded);
+  if (outcome.held && operation.closed_since) close_window(operation);
+  if (!announced) return end_invalidation(operation, is_confirmed, now);
+  if (is_confirmed) confirmed(operation, now);
+  if (trace_.on) {
+    for (const std::string& key : operation.covers)
+      trace_.add(now, key, "p" + std::to_string(operation.process) + " has announced " + operation.words);
   }
 }
 

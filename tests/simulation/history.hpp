@@ -18,14 +18,16 @@
 namespace tiercel::sim {
 
 struct Operation {
-  enum class Kind : std::uint8_t { load, read, ask, find, store, invalidate, connect, command };
+  enum class Kind : std::uint8_t { load, read, ask, find, store, invalidate, announce, conclude, connect, command };
   Kind kind = Kind::load;
   unsigned process = 0;
   std::uint64_t engine = 0;  // which incarnation
   std::string key;
-  std::set<std::string> covers;  // an invalidation: keys
+  std::set<std::string> covers;  // an invalidation, a write: keys
+  std::optional<Duration> fresh;  // a read's own delta
   bool pattern = false;  // an invalidation that needs scans
-  std::uint64_t version = 0;  // a store
+  std::uint64_t version = 0;  // a store; an invalidation that names one; a commit under an announced write
+  std::optional<Timestamp> closed_since;  // the end of an announced write that was waited for: its commit
   bool refresh = false;
   std::string words;  // for the trace
 
@@ -88,6 +90,12 @@ class History {
     Timeline<std::uint64_t> stored;  // confirmed: when; its version
     std::map<std::uint64_t, Timeline<Timestamp>> own_invalidated;  // by engine
     std::map<std::uint64_t, Timeline<std::uint64_t>> own_stored, hits;
+    struct Given {
+      Timestamp begin;
+      std::uint64_t version;
+    };
+    std::vector<Given> given;  // to readers
+    Timeline<std::uint64_t> closed;  // commits whose window was closed: when, which version
     std::vector<Timestamp> fills;
     std::vector<LoadIndex> running;
     unsigned invalidating = 0;
@@ -98,10 +106,13 @@ class History {
   void judge_end(const Operation& operation, const Outcome& outcome, Timestamp now);
   void judge_value(const Operation& operation, const Outcome& outcome, Timestamp now);
   void judge_freshness(const Operation& operation, const Outcome& outcome, const Load& load);
+  void judge_window(const Operation& operation, std::uint64_t version);
+  void close_window(const Operation& operation);
   void judge_waiter(const Operation& operation, const Outcome& outcome, Timestamp now);
   void judge_herd(const Load& load, Timestamp now);
   std::optional<LoadIndex> load_of(const Operation& operation, const Entry& entry);
   void confirmed(const Operation& operation, Timestamp now);
+  void end_write(const Operation& operation, const Outcome& outcome, Timestamp now);
   void end_invalidation(const Operation& operation, bool confirmed, Timestamp now);
   Duration bound(const Operation& operation) const;
 

@@ -22,6 +22,10 @@ bool may_end_as(Kind kind, End end) {
       return end == End::stored || end == End::not_stored;
     case Kind::invalidate:
       return end == End::invalidated || end == End::pending;
+    case Kind::announce:
+      return end == End::announced || end == End::error;
+    case Kind::conclude:
+      return end == End::invalidated || end == End::pending;
     case Kind::connect:
       return end == End::ready || end == End::error;
     case Kind::command:
@@ -45,8 +49,7 @@ constexpr Duration kTimers = std::chrono::milliseconds{5};   // how late the sim
 }  // namespace
 
 void History::judge_end(const Operation& operation, const Outcome& outcome, Timestamp now) {
-  const bool confirmed = outcome.kind == End::invalidated;
-  if (operation.kind == Kind::invalidate) end_invalidation(operation, confirmed, now);
+  if (!operation.covers.empty()) end_write(operation, outcome, now);
   if (!may_end_as(operation.kind, outcome.kind))
     return fail(Rule::outcome, operation.key,
                 operation.words + " ended as number " + std::to_string(static_cast<int>(outcome.kind)));
@@ -55,7 +58,7 @@ void History::judge_end(const Operation& operation, const Outcome& outcome, Time
     story(operation.key).stored.add(now, operation.version);
     story(operation.key).own_stored[operation.engine].add(now, operation.version);
   }
-  if (trace_.on && operation.kind != Kind::invalidate)
+  if (trace_.on && operation.covers.empty())
     trace_.add(now, operation.key,
                "p" + std::to_string(operation.process) + " ends " + operation.words + ": number " +
                    std::to_string(static_cast<int>(outcome.kind)) + (outcome.degraded ? ", degraded" : ""));
@@ -72,7 +75,10 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
                    (outcome.kind == End::hit ? outcome.from_memory ? ", from memory" : ", from Redis" : ", loaded") +
                    (outcome.degraded ? ", degraded" : ""));
   judge_freshness(operation, outcome, load);
-  if (plan_.calm() && plan_.tracking && operation.kind == Kind::load && !operation.refresh) judge_waiter(operation, outcome, now);
+  // Without Redis a process hears of no announcement: there a load is good for delta.
+  if (plan_.calm() || outcome.entry->generation() != 0) judge_window(operation, load.version);
+  if (plan_.calm() && plan_.tracking && operation.kind == Kind::load && !operation.refresh)
+    judge_waiter(operation, outcome, now);
   if (outcome.kind != End::hit || outcome.entry->generation() == 0) return;
   auto& hits = story(operation.key).hits[operation.engine];
   if (const auto seen = hits.before(operation.begin); seen && *seen > load.version)
@@ -83,7 +89,8 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
 
 void History::judge_freshness(const Operation& operation, const Outcome& outcome, const Load& load) {
   Story& of_key = story(operation.key);
-  const Duration delta = plan_.settings.staleness + plan_.settings.staleness / 1000;   // clocks drift
+  const Duration asked_for = std::min(operation.fresh.value_or(plan_.settings.staleness), plan_.settings.staleness);
+  const Duration delta = asked_for + plan_.settings.staleness / 1000;   // clocks drift
   const auto older = [&](const Timeline<Timestamp>& invalidated, const Timeline<std::uint64_t>& stored,
                          Timestamp when) {
     return invalidated.before(when).value_or(Timestamp{}) > load.began ||
@@ -103,6 +110,28 @@ void History::judge_freshness(const Operation& operation, const Outcome& outcome
   const bool asked = operation.kind == Kind::ask || (operation.kind == Kind::read && !outcome.from_memory);
   if (asked && older(of_key.invalidated, of_key.stored, operation.begin))
     fail(Rule::stale_asked, operation.key, what + "was confirmed before, and it asked Redis");
+}
+
+void History::judge_window(const Operation& operation, std::uint64_t version) {
+  Story& of_key = story(operation.key);
+  of_key.given.push_back({operation.begin, version});
+  if (of_key.closed.before(operation.begin).value_or(0) > version)
+    fail(Rule::window, operation.key,
+         operation.words + " gave version " + std::to_string(version) + " after a commit whose window was closed");
+}
+
+// Known only now: from its commit on nobody was to be given anything older.
+void History::close_window(const Operation& operation) {
+  Story& of_key = story(operation.key);
+  of_key.closed.add(*operation.closed_since, operation.version);
+  for (auto given = of_key.given.rbegin();
+       given != of_key.given.rend() && given->begin + plan_.length > *operation.closed_since; ++given) {
+    if (given->begin > *operation.closed_since && given->version < operation.version)
+      fail(Rule::window, operation.key,
+           "version " + std::to_string(given->version) +
+               " was given to a read that began after the commit of version " + std::to_string(operation.version) +
+               ", whose window was closed");
+  }
 }
 
 // A fill that a waiter saw: a push, then the key, then perhaps its tags.
@@ -150,6 +179,8 @@ Duration History::bound(const Operation& operation) const {
       return plan_.calm() ? 3 * op + 3 * plan_.load_max + 3 * lease_for(plan_.settings) : std::chrono::seconds{60};
     case Kind::invalidate:
       return operation.pattern ? 8 * op + kTimers : 3 * op + kTimers;
+    case Kind::announce:
+      return 3 * op + plan_.settings.staleness + kTimers;
     case Kind::connect:
     case Kind::command:
       return std::chrono::seconds{2};

@@ -14,8 +14,9 @@ std::string_view name_of(Fault fault) {
 }
 
 std::string_view name_of(Rule rule) {
-  static constexpr std::array<std::string_view, kRules> names{
-      "stale", "stale_asked", "own_write", "back", "herd", "waiter", "late", "outcome", "convergence", "storm"};
+  static constexpr std::array<std::string_view, kRules> names{"stale",   "stale_asked", "own_write", "window",
+                                                              "back",    "herd",        "waiter",    "late",
+                                                              "outcome", "convergence", "storm"};
   return names[static_cast<std::size_t>(rule)];
 }
 
@@ -70,6 +71,7 @@ Plan::Plan(std::uint64_t seed, bool with_versions)
   failing_loads = chance.one({0.0, 0.05, 0.3});
   odd_loads = chance.one({0.0, 0.03});
   writes = chance.one({0.0, 0.05, 0.2});
+  announced = chance.one({0.0, 0.0, 0.5});
   cancels = chance.one({0.0, 0.05, 0.3});
   reads = chance.one({0.1, 0.5});
   life = chance.one<Duration>({0s, 60s, 1s, 200ms});

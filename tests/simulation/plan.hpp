@@ -35,6 +35,7 @@ enum class Rule : std::uint8_t {
   stale,        // a value whose load began before an invalidation that was confirmed more than delta ago
   stale_asked,  // the same with delta = 0: Redis was asked
   own_write,    // the same with delta = 0: the invalidation was confirmed by this engine
+  window,       // a value of before a commit, read after it, although the write was announced, waited for, and held
   back,         // a hit of an older version than an earlier hit of the same engine
   herd,         // two loads of one key at once where nothing fails
   waiter,       // waited for a fill for longer than a push and two round trips, where nothing fails
@@ -43,7 +44,7 @@ enum class Rule : std::uint8_t {
   convergence,  // after the faults, everything invalidated: a process still holds something old
   storm,        // the run does not end
 };
-inline constexpr int kRules = 10;
+inline constexpr int kRules = 11;
 std::string_view name_of(Rule rule);
 
 struct Key {
@@ -62,7 +63,8 @@ struct Plan {
   Duration delay_min, delay_max;  // of the network, one way
   Duration load_mean, load_max;
   double slow_loads, failing_loads, odd_loads;   // shares of loads
-  double writes, cancels, reads;                 // shares of operations
+  double writes, announced;                      // shares of operations, and of writes
+  double cancels, reads;                 // shares of operations
   Duration life, fresh;                          // of values; zero: without end
   bool tracking;
   std::set<Fault> faults;

@@ -30,14 +30,18 @@ void Process::start() {
   engine_ = std::make_unique<Engine>(world_.plan.settings, world_.chance.seed());
   timer_at_ = kNever;
   run(Lane::calls, [this] { connect(); });
-  world_.begin_callers(*this);
+  if (!world_.plan.calm()) world_.begin_callers(*this);  // else when it is connected
 }
 
 void Process::connect() {
   Operation operation;
   operation.kind = Operation::Kind::connect;
   operation.words = "connect";
-  operate(std::move(operation), [](Engine& engine, Timestamp now) { return engine.connect(now); }, {});
+  operate(
+      std::move(operation), [](Engine& engine, Timestamp now) { return engine.connect(now); },
+      [this](const Outcome&) {
+        if (world_.plan.calm()) world_.begin_callers(*this);
+      });
 }
 
 void Process::crash(Duration down) {
@@ -116,17 +120,18 @@ OperationIndex Process::operate(Operation operation, const Call& call, Ended end
   return index;
 }
 
-void Process::find(const std::string& key) {
+void Process::find(const std::string& key, std::optional<Duration> fresh) {
   Operation operation;
   operation.kind = Operation::Kind::find;
   operation.key = key;
   operation.words = "find " + key;
+  operation.fresh = fresh;
   operation.process = number_;
   operation.engine = world_.engine_id(number_, incarnation_);
   operation.paused_before = paused_in_all();
   const OperationIndex index = world_.history.begin(std::move(operation), world_.schedule.now());
   Outcome outcome;
-  outcome.entry = engine_->find(key, local());
+  outcome.entry = engine_->find(key, local(), fresh);
   outcome.from_memory = true;
   if (outcome.entry) outcome.kind = Outcome::Kind::hit;
   world_.history.end(index, outcome, world_.schedule.now(), paused_in_all());

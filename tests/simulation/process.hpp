@@ -45,7 +45,7 @@ class Process final : public WireEnd {
   using Ended = std::function<void(const Outcome&)>;
   // Begins an operation now (from within `run`). `ended` is called when it ends, unless it is cancelled.
   OperationIndex operate(Operation operation, const Call& call, Ended ended);
-  void find(const std::string& key);
+  void find(const std::string& key, std::optional<Duration> fresh);
   bool cancel(OperationIndex index);  // false: it had ended
 
  private:

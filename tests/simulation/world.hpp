@@ -62,6 +62,15 @@ struct World {
   void read(Process& process, const Key& key, Operation::Kind kind);
   void write(Process& process, const Key& key);
   void store(Process& process, const Key& key);
+  struct Announced {
+    std::set<std::string> covers;
+    OperationId writing;
+    bool waited;
+  };
+  void announce(Process& process, const Key& key);
+  void commit_later(Process& process, const Key& key, const Announced& write);
+  void commit(Process& process, const Key& key, const Announced& write);
+  std::optional<Duration> own_delta();
   void command(Process& process);
   void invalidate(Process& process, const Key& key);
   void cancel_later(Process& process, OperationIndex index);
