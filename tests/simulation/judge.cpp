@@ -149,10 +149,14 @@ void History::judge_waiter(const Operation& operation, const Outcome& outcome, T
 void History::judge_herd(const Load& load, Timestamp now) {
   const Story& of_key = story(load.key);
   if (!plan_.calm() || load.refresh || !plan_.tracking || of_key.invalidating > 0) return;
+  const Duration patience = lease_for(plan_.settings) - kTimers;
+  for (const LoadIndex other : of_key.running) {
+    if (now - loads_[other].began >= patience) return;  // who waited for that one may load for himself
+  }
   for (const LoadIndex other : of_key.running) {
     const Load& first = loads_[other];
-    if (first.refresh || now - first.began >= lease_for(plan_.settings) - kTimers ||
-        of_key.disturbed >= first.began - kAfterChange || of_key.troubled >= first.began - kAfterTrouble)
+    if (first.refresh || of_key.disturbed >= first.began - kAfterChange ||
+        of_key.troubled >= first.began - kAfterTrouble)
       continue;
     return fail(Rule::herd, load.key,
                 "a load began while another of the same key ran, " + seconds(now - first.began) + " old");
