@@ -48,8 +48,9 @@ LoadIndex History::begin_load(OperationIndex caller, std::string_view key, bool 
   return load;
 }
 
-LoadIndex History::begin_stored(std::string_view key, std::uint64_t version, Timestamp now) {
-  loads_.push_back({std::string(key), 0, now, version, false, false});
+LoadIndex History::begin_stored(std::string_view key, std::uint64_t version) {
+  // By its version alone: a store is not a load, and an invalidation that names none does not order the two.
+  loads_.push_back({std::string(key), 0, Timestamp::max(), version, false, false});
   return loads_.size() - 1;
 }
 

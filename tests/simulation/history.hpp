@@ -66,7 +66,7 @@ class History {
   void load_read(LoadIndex load, std::uint64_t version) { loads_[load].version = version; }
   std::uint64_t version_of(LoadIndex load) const { return loads_[load].version; }
   // A value that is stored without a load.
-  LoadIndex begin_stored(std::string_view key, std::uint64_t version, Timestamp now);
+  LoadIndex begin_stored(std::string_view key, std::uint64_t version);
   void end_load(LoadIndex load, bool gave_value, Timestamp now);
   static std::string payload(LoadIndex load, std::string_view key) {
     return std::string(key) + "|" + std::to_string(load) + "|";

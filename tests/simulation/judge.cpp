@@ -76,7 +76,8 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
                    (outcome.degraded ? ", degraded" : ""));
   judge_freshness(operation, outcome, load);
   // Without Redis a process hears of no announcement: there a load is good for delta.
-  if (plan_.calm() || outcome.entry->generation() != 0) judge_window(operation, load.version);
+  const bool stored = load.began == Timestamp::max();
+  if (!stored && (plan_.calm() || outcome.entry->generation() != 0)) judge_window(operation, load.version);
   if (plan_.calm() && plan_.tracking && operation.kind == Kind::load && !operation.refresh)
     judge_waiter(operation, outcome, now);
   if (outcome.kind != End::hit || outcome.entry->generation() == 0) return;

@@ -43,7 +43,7 @@ void World::store(Process& process, const Key& key) {
   options.tags = key.tags;
   options.version = operation.version;
   if (plan.life > Duration{0}) options.usable_for = plan.life;
-  const LoadIndex value = history.begin_stored(key.name, operation.version, schedule.now());
+  const LoadIndex value = history.begin_stored(key.name, operation.version);
   process.operate(
       std::move(operation),
       [&](Engine& engine, Timestamp now) {
