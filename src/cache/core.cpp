@@ -229,14 +229,14 @@ bool Core::put_in_memory(const EntryRef& entry, Timestamp now) {
 void Core::key_changed(std::string_view key) {
   ++changes_;
   memory.erase(key);
-  const auto at = flights.find(std::string(key));
-  if (at != flights.end()) seal(*at->second);
+  seal_hurt(flights.of(key));
 }
 
 void Core::key_pushed(std::string_view key, Timestamp now) {
   memory.erase(key);
-  const auto at = flights.find(std::string(key));
-  if (at != flights.end() && at->second->sealed_by_push()) seal(*at->second);
+  for (Flight* flight : flights.of(key)) {
+    if (flight->sealed_by_push()) flights.seal(*flight);
+  }
   wake_waiting(key, now);
 }
 
@@ -270,11 +270,7 @@ void Core::tag_changed(std::string_view tag) {
   ++changes_;
   if (tag == kRootTag) everything_changed();
   tags.drop(tag);
-  std::vector<Flight*> hurt;
-  for (const auto& [key, flight] : flights) {
-    if (flight->has_tag(tag)) hurt.push_back(flight);
-  }
-  for (Flight* flight : hurt) seal(*flight);
+  seal_hurt(flights.where([tag](const Flight& flight) { return flight.has_tag(tag); }));
 }
 
 std::size_t Core::forget_matching(std::string_view pattern) {
@@ -284,11 +280,7 @@ std::size_t Core::forget_matching(std::string_view pattern) {
 std::size_t Core::keys_changed_matching(std::string_view pattern) {
   ++changes_;
   const std::size_t erased = forget_matching(pattern);
-  std::vector<Flight*> hurt;
-  for (const auto& [key, flight] : flights) {
-    if (glob_match(pattern, key)) hurt.push_back(flight);
-  }
-  for (Flight* flight : hurt) seal(*flight);
+  seal_hurt(flights.where([pattern](const Flight& flight) { return glob_match(pattern, flight.key()); }));
   return erased;
 }
 
@@ -296,7 +288,7 @@ void Core::everything_changed() {
   ++changes_;
   memory.clear();
   tags.drop_all();
-  while (!flights.empty()) seal(*flights.begin()->second);
+  seal_hurt(flights.where([](const Flight&) { return true; }));
 }
 
 std::vector<TagStamp> Core::local_stamps(const std::vector<std::string>& wanted) {
@@ -312,10 +304,11 @@ std::vector<TagStamp> Core::local_stamps(const std::vector<std::string>& wanted)
   return stamps;
 }
 
-void Core::seal(Flight& flight) {
-  flight.sealed = true;
-  const auto at = flights.find(flight.key());
-  if (at != flights.end() && at->second == &flight) flights.erase(at);
+void Core::seal_hurt(const Flights::List& hurt) {
+  for (Flight* flight : hurt) {
+    flights.seal(*flight);
+    if (flight->loading()) flight->give_back(*this, present);
+  }
 }
 
 }  // namespace tiercel

@@ -16,6 +16,7 @@
 #include "base/dice.hpp"
 #include "cache/breaker.hpp"
 #include "cache/engine.hpp"
+#include "cache/flights.hpp"
 #include "cache/pending.hpp"
 #include "cache/remote.hpp"
 #include "cache/tag_table.hpp"
@@ -120,9 +121,8 @@ class Core {
   // Stamps for tags where Redis cannot give any: known to this process alone.
   std::vector<TagStamp> local_stamps(const std::vector<std::string>& tags);
 
-  // --- flights by key; sealed ones are not here
-  std::unordered_map<std::string, Flight*> flights;
-  void seal(Flight& flight);
+  // --- flights
+  Flights flights;
   // Flights, sealed ones too, that wait for another's load of the key.
   void wait_for(std::string_view key, TaskId flight) { waiting_[std::string(key)].push_back(flight); }
   void stop_waiting(const std::string& key, TaskId flight);
@@ -140,12 +140,14 @@ class Core {
   Pending pending;
   Written written;
   Remote* remote = nullptr;  // null on memory://
+  Timestamp present{};  // of the owner's present call
   Timestamp release_due = kNever;  // when expired memory is next looked at
   Timestamp replay_not_before{};  // a replay that Redis refused is not tried again at once
   std::map<std::string, TaskId> replaying;  // pending patterns and the scan that will have replayed them
 
  private:
   void replay_pending(Timestamp now);
+  void seal_hurt(const Flights::List& hurt);  // and gives their leases back: a tag's change leaves them standing
 
   std::unordered_map<TaskId, std::unique_ptr<Task>> tasks_;
   std::vector<std::unique_ptr<Task>> graveyard_;

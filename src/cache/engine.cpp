@@ -75,6 +75,7 @@ template <class Impl>
 class Turn {
  public:
   Turn(Impl& impl, Timestamp now) : impl_(impl) {
+    impl_.core.present = now;
     if (impl_.tracked) impl_.tracked->set_now(now);
     if (impl_.raw) impl_.raw->set_now(now);
   }
@@ -188,8 +189,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   TIERCEL_REQUIRE(is_canonical_key(key));
   const Turn turn(*impl_, now);
   Core& core = impl_->core;
-  const auto flying = core.flights.find(std::string(key));
-  Flight* flight = flying == core.flights.end() ? nullptr : flying->second;
+  Flight* flight = core.flights.joinable(key);
   if (!options.skip_value) {
     if (const EntryRef entry = core.usable_entry(key, now, true, options.fresh)) {
       Outcome outcome = hit(entry, true, now);
@@ -202,9 +202,9 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   }
   const bool joins = flight != nullptr && !options.skip_value && flight->may_be_joined(core, now, options.fresh);
   if (!joins) {
-    if (flight != nullptr) core.seal(*flight);
+    if (flight != nullptr) core.flights.seal(*flight);
     flight = &core.add<Flight>(std::string(key), std::move(options));
-    core.flights.emplace(key, flight);
+    core.flights.add(*flight);
   }
   auto& caller = core.add<Caller>(flight->id);
   const OperationId id = caller.id;

@@ -31,7 +31,7 @@ void Flight::start(Core& core, Timestamp now) {
 
 // What it loads may be older than the write that is under way: only who is here by now shares it.
 void Flight::load_beside_a_write(Core& core, Timestamp now) {
-  core.seal(*this);
+  core.flights.seal(*this);
   load(core, Store::nowhere, now);
 }
 
@@ -149,9 +149,9 @@ void Flight::woken(Core& core, Timestamp now) {
 // ---- loading
 
 void Flight::load(Core& core, Store store, Timestamp now) {
-  if (callers_.empty()) {   // nobody's loader to run
+  if (callers_.empty()) {  // nobody's loader to run
     if (store == Store::under_lease) give_back(core, now);
-    core.seal(*this);
+    core.flights.forget(*this);
     return core.drop(id);
   }
   deadline = kNever;
@@ -176,14 +176,14 @@ void Flight::start_loader(Core& core, Timestamp now) {
 }
 
 void Flight::renew(Core& core, Timestamp now) {
-  if (store_ != Store::under_lease || sealed || now - load_started_ >= core.settings.load_max) return;
+  if (store_ != Store::under_lease || outdated_ || now - load_started_ >= core.settings.load_max) return;
   if (!lease_->renewing() && core.may_use_redis(now)) lease_->renew(core, *this, key_, now);
   core.wake_at(*this, now + core.settings.lease_for / 3);
 }
 
 void Flight::take_renewal(Core& core, Step step, const resp::Value& value) {
   if (!lease_ || lease_->take(step, value) || state_ != State::loading) return;
-  core.seal(*this);  // another's lease, or an invalidation, stands there now
+  core.flights.seal(*this);  // another's lease, or an invalidation, stands there now
 }
 
 bool Flight::sealed_by_push() const {
@@ -191,22 +191,24 @@ bool Flight::sealed_by_push() const {
   return !(state_ == State::loading && lease_ && lease_->renewing());
 }
 
+// Where it stands no more, nothing happens.
 void Flight::give_back(Core& core, Timestamp now) {
-  if (lease_ && core.remote->ready()) lease_->release(core, key_, now);
+  const bool holds_one = state_ == State::bidding || store_ == Store::under_lease;
+  if (lease_ && holds_one && core.remote->ready()) lease_->release(core, key_, now);
 }
 
 void Flight::leave(Core& core, OperationId caller, Timestamp now) {
   std::erase(callers_, caller);
   if (!callers_.empty() || options_.outlive_callers || state_ == State::filling) return;
   if (state_ == State::waiting) core.stop_waiting(key_, id);
-  if (state_ == State::bidding || (state_ == State::loading && store_ == Store::under_lease)) give_back(core, now);
+  if (state_ == State::bidding || state_ == State::loading) give_back(core, now);
   if (state_ == State::loading) {
     Event event;
     event.kind = Event::Kind::cancel_load;
     event.flight = id;
     core.emit(std::move(event));
   }
-  core.seal(*this);
+  core.flights.forget(*this);
   core.drop(id);
 }
 
@@ -248,15 +250,14 @@ void Flight::failed(Core& core, Timestamp now) {
 
 void Flight::fill(Core& core, LoadResult result, Timestamp now) {
   result.store.load_cost = now - load_started_;
-  const bool to_redis = stores_in_redis() && !sealed && core.may_use_redis(now);
+  const bool to_redis = stores_in_redis() && !outdated_ && core.may_use_redis(now);
   const auto coherence = to_redis ? Fill::Coherence::tracked : Fill::Coherence::by_age;
   fill_.emplace(core, key_, result.payload, result.store, stamps_, coherence, Fill::Times{as_of_, now});
   state_ = State::filling;
   Outcome outcome;
   outcome.kind = Outcome::Kind::loaded;
   outcome.entry = fill_->entry();
-  if (sealed) {
-    if (store_ == Store::under_lease) give_back(core, now);  // it may stand although a tag changed, and others wait for it
+  if (outdated_) {
     core.counters.sealed.add();
     return land(core, std::move(outcome));
   }
@@ -292,8 +293,8 @@ void Flight::filled(Core& core, Timestamp now) {
   } else if (fill_->refused()) {
     core.counters.stores_refused.add();
     if (store_ == Store::over_value) forget_old(core);
-    if (!sealed) fill_->keep_by_age(core, now);
-    if (store_ == Store::under_lease) give_back(core, now);
+    if (!outdated_) fill_->keep_by_age(core, now);
+    give_back(core, now);
   } else {
     core.counters.stores.add();
   }
@@ -304,7 +305,7 @@ void Flight::filled(Core& core, Timestamp now) {
 // Tells every caller; `led` is the one whose loader ran.
 void Flight::land(Core& core, Outcome outcome) {
   state_ = State::ended;
-  core.seal(*this);
+  core.flights.forget(*this);
   outcome.flight = id;
   const bool refresh_wanted = outcome.refresh_wanted;
   for (const OperationId caller : callers_) {

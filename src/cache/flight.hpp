@@ -25,6 +25,8 @@ class Flight final : public Task {
   void finish_load(Core& core, LoadResult result, Timestamp now);
   // It waits for another's load, and that has ended, or nobody would tell any more.
   void woken(Core& core, Timestamp now);
+  // Sealed, or without callers: the lease it may hold is for others to take.
+  void give_back(Core& core, Timestamp now);
 
   void reply(Core& core, Step step, const resp::Value& value, Timestamp now) override;
   void lost(Core& core, Step step, const Error& why, Timestamp now) override;
@@ -37,7 +39,8 @@ class Flight final : public Task {
   bool loading() const { return state_ == State::loading; }
   // A push of its key says that somebody changed it; not while something of its own is under way, which reads the key again behind itself.
   bool sealed_by_push() const;
-  bool sealed = false;
+  // Nobody joins it any more. What it is loading by now may be older than the change, so it is not stored; what it will load is not.
+  void mark_sealed() { outdated_ = outdated_ || state_ >= State::loading; }
 
  private:
   enum class State : std::uint8_t { looking, bidding, waiting, loading, filling, ended };
@@ -58,7 +61,6 @@ class Flight final : public Task {
   void start_loader(Core& core, Timestamp now);
   void take_renewal(Core& core, Step step, const resp::Value& value);
   void renew(Core& core, Timestamp now);
-  void give_back(Core& core, Timestamp now);
   void fill(Core& core, LoadResult result, Timestamp now);
   void filled(Core& core, Timestamp now);
   void forget_old(Core& core);
@@ -80,6 +82,7 @@ class Flight final : public Task {
   std::string waited_for_;  // the stamp of the lease that is waited for
   unsigned rounds_ = 0, other_leases_ = 0;
   std::uint32_t generation_ = 0;  // of the session when it began
+  bool outdated_ = false;
   State state_ = State::looking;
   Store store_ = Store::nowhere;
 };

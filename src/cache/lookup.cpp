@@ -181,7 +181,8 @@ void Lookup::settle(Core& core, Task& task, Timestamp now) {
     }
     if (tags_.waiting()) return;
   }
-  if (entry_ && !core.remote->tracks() && changes_ == core.changes()) {  // without pushes it is good for as long as its as-of allows
+  if (entry_ && !core.remote->tracks() &&
+      changes_ == core.changes()) {  // without pushes it is good for as long as its as-of allows
     entry_->tags_current_at.store(core.tags.epoch(), std::memory_order_relaxed);
     core.put_in_memory(entry_, now);
   }

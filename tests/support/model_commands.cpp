@@ -118,8 +118,9 @@ void ModelRedis::scan(Client& client, const Words& command) {
   std::string next = "0";
   if (command[1] == "0") {
     for (const auto& [key, held] : data_) {
-      if (!expired(held) && glob_match(command[3], key)) page.push_back(key);
+      if (glob_match(command[3], key)) page.push_back(key);
     }
+    std::erase_if(page, [this](const std::string& key) { return !get(key); });  // Redis removes what has expired when it meets it
     const auto half = page.begin() + static_cast<std::ptrdiff_t>(page.size() / 2);
     if (half != page.end()) {
       next = std::to_string(++last_cursor_);

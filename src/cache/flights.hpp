@@ -1,0 +1,30 @@
+// Owns: the flights of a process: one that may be joined for each key, and those apart that are sealed and still under way. Both hear of changes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace tiercel {
+
+class Flight;
+
+class Flights {
+ public:
+  using List = std::vector<Flight*>;
+
+  Flight* joinable(std::string_view key) const;  // null: none
+  void add(Flight& flight);  // joinable from now on. Requires that no other of its key is
+  void seal(Flight& flight);  // nobody joins it any more
+  void forget(Flight& flight);  // it has ended
+  List of(std::string_view key) const;
+  List where(const std::function<bool(const Flight&)>& hurt) const;
+
+ private:
+  std::unordered_map<std::string, Flight*> joinable_;
+  std::unordered_multimap<std::string, Flight*> apart_;
+};
+
+}  // namespace tiercel
