@@ -296,7 +296,7 @@ std::vector<TagStamp> Core::local_stamps(const std::vector<std::string>& wanted)
   for (const std::string& tag : wanted) {
     std::optional<TagKnown> known = tags.find(tag);
     if (!known) {
-      known = TagKnown{Stamp::roll(dice), kServerNever};
+      known = TagKnown{Stamp::roll(dice), kServerNever, has_redis()};
       tags.learn(tag, *known);
     }
     stamps.push_back({tag, known->stamp});

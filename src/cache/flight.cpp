@@ -159,7 +159,8 @@ void Flight::load(Core& core, Store store, Timestamp now) {
   store_ = store;
   if (!stores_in_redis()) as_of_ = now;
   if (!options_.skip_value) core.counters.misses.add();
-  stamps_ = stores_in_redis() ? lookup_.captured(core) : core.local_stamps(options_.tags);
+  if (stores_in_redis()) stamps_ = lookup_.captured(core);
+  else if (store == Store::memory) stamps_ = core.local_stamps(options_.tags);
   if (store == Store::under_lease) core.wake_at(*this, now + core.settings.lease_for / 3);
   start_loader(core, now);
 }
@@ -333,7 +334,7 @@ bool Flight::may_be_joined(const Core& core, Timestamp now, std::optional<Durati
 }
 
 bool Flight::has_tag(std::string_view tag) const {
-  return std::any_of(stamps_.begin(), stamps_.end(), [tag](const TagStamp& own) { return own.name == tag; });
+  return std::find(options_.tags.begin(), options_.tags.end(), tag) != options_.tags.end();
 }
 
 bool Caller::abandon(Core& core, Timestamp now) {

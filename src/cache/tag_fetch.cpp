@@ -23,8 +23,10 @@ std::size_t TagFetch::want(std::string_view name, bool capture) {
 
 bool TagFetch::recall(const Core& core, std::size_t index) {
   if (!core.remote->tracks()) return false;   // nobody would have told us of a change
-  items_[index].known = core.tags.find(items_[index].name);
-  return items_[index].known.has_value();
+  std::optional<TagKnown>& known = items_[index].known;
+  known = core.tags.find(items_[index].name);
+  if (known && known->local) known.reset();
+  return known.has_value();
 }
 
 bool TagFetch::ask(Core& core, Task& task, std::size_t index, Timestamp now) {

@@ -13,9 +13,9 @@ void TagTable::learn(std::string_view tag, const TagKnown& known) {
   const std::lock_guard lock(mutex_);
   const auto at = known_.find(tag);
   if (at != known_.end()) {
-    at->second.deadline = known.deadline;
-    if (at->second.stamp == known.stamp) return;
-    at->second.stamp = known.stamp;
+    const bool same = at->second.stamp == known.stamp;
+    at->second = known;
+    if (same) return;
     epoch_.fetch_add(1, std::memory_order_release);
     return;
   }

@@ -25,6 +25,7 @@ struct TagKnown {
   Stamp stamp;
   ServerTime deadline =
       kServerNever;  // when Redis will forget the tag; kServerNever: it will not, or there is no Redis
+  bool local = false;  // not of Redis: made here for what is loaded while Redis is away
 };
 
 class TagTable {

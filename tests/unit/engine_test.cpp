@@ -231,6 +231,21 @@ TEST(ReadPath, ATagInvalidatedElsewhereMakesEntriesMissInMemoryAndInRedis) {
   EXPECT_TRUE(first.redis().get("tiercel:v:user:1"));
 }
 
+TEST(ReadPath, AStampMadeWhileRedisWasNotAskedIsNotTakenForTheTags) {
+  auto redis = std::make_shared<ModelRedis>();
+  EngineRig rig(true, 1, redis), other(true, 2, redis);
+  rig.connect();
+  other.connect();
+  redis->refuse_writes = "OOM command not allowed when used memory > 'maxmemory'.";
+  rig.cache("a", "1", {"t"});  // kept for its age, under a stamp of its own
+  redis->refuse_writes.clear();
+  rig.cache("b", "2", {"t"});
+  other.run(other.invalidate({}, {"t"}));
+  rig.settle();
+  EXPECT_EQ(rig.found("b"), "<none>");
+  EXPECT_EQ(rig.run(rig.read("b")).kind, Kind::miss);
+}
+
 TEST(ReadPath, AMissingTagIsStale) {
   EngineRig rig;
   rig.connect();
