@@ -12,7 +12,6 @@ namespace {
 constexpr unsigned kRoundsMax = 64;  // of bids and wake-ups; then the loader runs without a lease
 constexpr unsigned kOtherLeasesMax = 2;  // that came and brought no value
 constexpr Duration kPollEvery = std::chrono::milliseconds{50};  // where the server does not tell of changes
-constexpr Duration kStateMax = std::chrono::seconds{30};  // no lease, pass or intent is given for longer
 constexpr Duration kLeaseSlack = std::chrono::milliseconds{20};  // clocks differ by half a round trip
 
 }  // namespace
@@ -93,7 +92,8 @@ bool Flight::holds(const Core& core, const Lookup::Seen& seen, Timestamp now) co
   const RecordState state = seen.header->state;
   if (state != RecordState::lease && state != RecordState::pass && state != RecordState::intent) return false;
   const ServerTime until = seen.header->fresh_until, at = core.server_now(now);
-  return until > at && until <= at + kStateMax;
+  const Duration longest = 2 * std::max(core.settings.lease_for, core.settings.pass_for) + std::chrono::seconds{1};
+  return until > at && until <= at + longest;
 }
 
 // Nothing that serves stands under the key: what does, decides.
