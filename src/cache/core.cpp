@@ -219,6 +219,14 @@ EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use,
   return entry;
 }
 
+bool Core::root_is_current(const std::vector<TagStamp>& stamps) const {
+  const auto root = remote->tracks() ? tags.find(kRootTag) : std::nullopt;
+  if (!root || root->local) return false;
+  const auto of_record =
+      std::find_if(stamps.begin(), stamps.end(), [](const TagStamp& tag) { return tag.name == kRootTag; });
+  return of_record != stamps.end() && of_record->stamp == root->stamp;
+}
+
 bool Core::put_in_memory(const EntryRef& entry, Timestamp now) {
   if (settings.memory_bytes_max == 0 || !memory.insert(entry, now)) return false;
   const Timestamp until = entry->facts().usable_until;

@@ -146,16 +146,7 @@ void Lookup::check_tags(Core& core, Task& task, Timestamp now) {
     if (!agrees) failed_ |= !tags_.ask(core, task, index, now);
   }
   // In wire order: a push that follows takes it out again. Its tags are looked at before it is served from memory.
-  if (root_is_current(core)) core.put_in_memory(entry_, now);
-}
-
-bool Lookup::root_is_current(const Core& core) const {
-  const auto root = core.remote->tracks() ? core.tags.find(kRootTag) : std::nullopt;
-  if (!root) return false;
-  for (const TagStamp& tag : stamps_) {
-    if (tag.name == kRootTag) return tag.stamp == root->stamp;
-  }
-  return false;
+  if (core.root_is_current(stamps_)) core.put_in_memory(entry_, now);
 }
 
 bool Lookup::tags_agree() {

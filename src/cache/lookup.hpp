@@ -50,7 +50,6 @@ class Lookup {
   bool ask_value(Core& core, Task& task, Timestamp now);
   bool send_bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now);
   bool tags_agree();
-  bool root_is_current(const Core& core) const;
 
   std::string key_;
   For purpose_;

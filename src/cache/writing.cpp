@@ -68,6 +68,7 @@ void WritingTask::send_begin(Core& core, std::size_t index, Timestamp now) {
 }
 
 void WritingTask::begun(Core& core, Timestamp now) {
+  forget_locally(core);  // a read that went ahead may have brought the old value back
   if (error_) return options_.strict ? refuse(core, *error_, now) : hold(core, false, now);
   if (!options_.wait) return hold(core, true, now);
   state_ = State::settling;  // until no other process serves from memory what it has not heard of yet
