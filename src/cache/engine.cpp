@@ -202,7 +202,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   }
   const bool joins = flight != nullptr && !options.skip_value && flight->may_be_joined(core, now, options.fresh);
   if (!joins) {
-    if (flight != nullptr) core.flights.seal(*flight);
+    if (flight != nullptr) core.flights.set_aside(*flight);
     flight = &core.add<Flight>(std::string(key), std::move(options));
     core.flights.add(*flight);
   }

@@ -115,7 +115,8 @@ void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now)
     }
   } else if (step.kind == ask::header && written_ && value.is_string()) {
     const Result<Header> seen = decode_header(value.text);
-    if (seen && seen->stamp == entry_->facts().stamp && core.root_is_current(stamps_) && !core.pending.covers(entry_->key()))
+    if (seen && seen->stamp == entry_->facts().stamp && core.root_is_current(stamps_) &&
+        !core.pending.covers(entry_->key()))
       core.put_in_memory(entry_, now);
   }
 }

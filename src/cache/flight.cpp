@@ -19,8 +19,7 @@ constexpr Duration kLeaseSlack = std::chrono::milliseconds{20};  // clocks diffe
 // ---- looking
 
 void Flight::start(Core& core, Timestamp now) {
-  began_ = as_of_ = now;
-  generation_ = core.has_redis() && core.remote->tracks() ? core.remote->generation() : 0;
+  as_of_ = now;
   if (core.written.covers(key_, options_.tags)) return load_beside_a_write(core, now);
   if (!core.has_redis() || !core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);
   core.set_deadline(*this, now);
@@ -30,7 +29,7 @@ void Flight::start(Core& core, Timestamp now) {
 
 // What it loads may be older than the write that is under way: only who is here by now shares it.
 void Flight::load_beside_a_write(Core& core, Timestamp now) {
-  core.flights.seal(*this);
+  core.flights.set_aside(*this);
   load(core, Store::nowhere, now);
 }
 
@@ -72,6 +71,8 @@ void Flight::overdue(Core& core, Timestamp now) {
 }
 
 void Flight::found(Core& core, Timestamp now) {
+  generation_ =
+      core.remote->tracks() ? core.remote->generation() : 0;  // from here on the server tells of changes to the key
   if (lookup_.failed() || lookup_.bid_refused()) return load(core, Store::memory, now);
   if (!lookup_.entry()) return decide(core, now);
   if (options_.skip_value) {  // a refresh: the value goes on serving, and is replaced if it still stands then
@@ -329,7 +330,7 @@ void Flight::land(Core& core, Outcome outcome) {
 bool Flight::may_be_joined(const Core& core, Timestamp now, std::optional<Duration> fresh) const {
   if (!core.has_redis()) return true;
   const bool tracked = generation_ != 0 && generation_ == core.remote->generation();
-  const Timestamp as_of = tracked ? std::max(began_, core.remote->watermark()) : began_;
+  const Timestamp as_of = tracked ? std::max(as_of_, core.remote->watermark()) : as_of_;
   return as_of >= now - std::min(fresh.value_or(core.settings.staleness), core.settings.staleness);
 }
 

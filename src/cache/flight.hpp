@@ -78,10 +78,10 @@ class Flight final : public Task {
   OperationId loader_of_ = 0;  // whose loader runs
   std::vector<TagStamp> stamps_;
   std::string expected_;  // the stamp that must stand under the key when it is filled
-  Timestamp began_{}, as_of_{}, load_started_{}, patient_until_ = kNever;
+  Timestamp as_of_{}, load_started_{}, patient_until_ = kNever;
   std::string waited_for_;  // the stamp of the lease that is waited for
   unsigned rounds_ = 0, other_leases_ = 0;
-  std::uint32_t generation_ = 0;  // of the session when it began
+  std::uint32_t generation_ = 0;  // of the session on which its key is tracked; 0: on none
   bool outdated_ = false;
   State state_ = State::looking;
   Store store_ = Store::nowhere;

@@ -17,6 +17,10 @@ void Flights::add(Flight& flight) {
 
 void Flights::seal(Flight& flight) {
   flight.mark_sealed();
+  set_aside(flight);
+}
+
+void Flights::set_aside(Flight& flight) {
   const auto at = joinable_.find(flight.key());
   if (at == joinable_.end() || at->second != &flight) return;
   joinable_.erase(at);

@@ -17,7 +17,8 @@ class Flights {
 
   Flight* joinable(std::string_view key) const;  // null: none
   void add(Flight& flight);  // joinable from now on. Requires that no other of its key is
-  void seal(Flight& flight);  // nobody joins it any more
+  void set_aside(Flight& flight);  // nobody joins it any more
+  void seal(Flight& flight);  // the same, and what it is loading by now is not to be stored
   void forget(Flight& flight);  // it has ended
   List of(std::string_view key) const;
   List where(const std::function<bool(const Flight&)>& hurt) const;
