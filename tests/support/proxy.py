@@ -3,7 +3,9 @@
 It runs in a thread of its own, so that a blocked event loop in the test does not block it. The faults are attributes,
 to be changed at any time: `delay` holds every piece back for so many seconds, `cut_after` closes a connection once so
 many bytes of answers have passed, `blackhole` swallows everything. `cut()` resets all connections, `refuse()` also
-takes no new ones until `accept()`.
+takes no new ones until `accept()`. `hold()` is what a route that comes back does: nothing passes, in one direction or both, and
+nothing is lost: after `release()` it goes on, also what a client has sent that is long gone. `half_open()` ends the connections
+towards the server and leaves the client in the belief that it has one.
 """
 
 from __future__ import annotations
@@ -32,11 +34,15 @@ class Proxy:
         self._target = (target_host, target_port)
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._upstream: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}  # by the client's side
+        self._deaf: set[asyncio.StreamWriter] = set()  # clients' sides that are half open
+        self._flows = {"up": asyncio.Event(), "down": asyncio.Event()}
         self._listener: asyncio.Server | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
 
     def __enter__(self) -> Proxy:
         self._thread.start()
+        self.release()
         self.accept()
         return self
 
@@ -62,6 +68,17 @@ class Proxy:
         """Reset every connection: both sides see it at once."""
         self._run(self._abort_all())
 
+    def hold(self, *, up: bool = True, down: bool = True) -> None:
+        """Nothing passes in these directions until `release`; connections stay open."""
+        self._run(self._let({"up": not up, "down": not down}))
+
+    def release(self) -> None:
+        self._run(self._let({"up": True, "down": True}))
+
+    def half_open(self) -> None:
+        """The server loses every connection; the clients hear nothing of it, nor of anything else."""
+        self._run(self._lose_upstream())
+
     # In the proxy's own thread
 
     def _run(self, work: Any) -> None:
@@ -80,6 +97,18 @@ class Proxy:
         for writer in list(self._writers):
             _reset(writer)
 
+    async def _let(self, flows: dict[str, bool]) -> None:
+        for direction, goes in flows.items():
+            if goes:
+                self._flows[direction].set()
+            else:
+                self._flows[direction].clear()
+
+    async def _lose_upstream(self) -> None:
+        for client, upstream in list(self._upstream.items()):
+            self._deaf.add(client)
+            _reset(upstream)
+
     async def _cancel_pumps(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
@@ -96,18 +125,32 @@ class Proxy:
             self._writers.discard(writer)
             return
         self._writers.add(up_writer)
+        self._upstream[writer] = up_writer
         pumps = [
             asyncio.create_task(self._pump(reader, up_writer, down=False)),
             asyncio.create_task(self._pump(up_reader, writer, down=True)),
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            if writer in self._deaf:
+                await self._swallow(reader, pumps)
         finally:
             for pump in pumps:
                 pump.cancel()
+            del self._upstream[writer]
+            self._deaf.discard(writer)
             for end in (writer, up_writer):
                 self._writers.discard(end)
                 end.close()
+
+    async def _swallow(self, reader: asyncio.StreamReader, pumps: list[asyncio.Task[None]]) -> None:
+        """What the client of a half-open connection says, until it gives up."""
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+        with contextlib.suppress(OSError):
+            while await reader.read(PIECE_BYTES_MAX):
+                pass
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, down: bool) -> None:
         left = self.cut_after if down else None
@@ -115,6 +158,7 @@ class Proxy:
             while piece := await reader.read(PIECE_BYTES_MAX):
                 if self.delay:
                     await asyncio.sleep(self.delay)
+                await self._flows["down" if down else "up"].wait()
                 if self.blackhole:
                     continue
                 if down and left is None:

@@ -99,11 +99,13 @@ class Server:
         return self
 
     def stop(self, *, keep_data: bool = False) -> None:
-        """End the process; its port stays its own for a later `start`. With keep_data it saves first."""
+        """End the process; its port stays its own for a later `start`. With keep_data it loses nothing it has acknowledged."""
         if self._process is None:
             return
         if keep_data:
-            self.cli("SAVE")
+            with contextlib.suppress(redis.exceptions.ConnectionError):  # the answer is the end of the connection
+                self.cli("SHUTDOWN", "SAVE")  # SAVE and a kill would lose what is acknowledged between them
+            self._process.wait()
         self._forget_client()
         self._process.kill()
         self._process.wait()
