@@ -47,7 +47,8 @@ class Violation:
 
     def __str__(self) -> str:
         read, value = self.read, self.read.value
-        told = f"{self.kind.name} ({self.cause.name}) {read.name} {read.via}({read.key}) at {read.began}"
+        asked = f'{read.key}, fresh="now"' if read.fresh else read.key
+        told = f"{self.kind.name} ({self.cause.name}) {read.name} {read.via}({asked}) at {read.began}"
         told += f" answered {value}, expected {self.expected}"
         if self.by is not None:
             told += f", because of {self.by} ({(read.began - self.by.ended) / 1e9:.3f} s before)"

@@ -1,6 +1,7 @@
 """Owns what a worker does when it is left to itself: a random mix of reads and writes from a seed, the same for the same seed.
 
-The loads are slow around what they read, so that writes fall into them; some keys live for a second, so that they are loaded often.
+The loads are slow around what they read, so that writes fall into them; writes come in pairs and then not for a while, so that a
+value left behind has the time to be seen; some entries live for a second, so that keys are loaded often.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ Operation = Callable[[random.Random], Awaitable[Any]]
 ROWS_MAX = 3  # of one transaction that names its keys
 EXPIRES = (1.0, 5.0, 30.0)
 LOAD_SECONDS = (0.0, 0.002, 0.01, 0.03, 0.1, 0.2)
+AGAIN_SHARE, AGAIN_SECONDS_MAX = 0.7, 0.15
 PAUSE_SECONDS = 0.006  # between two operations of a task, on average
 
 
@@ -31,9 +33,9 @@ class Workload:
         self._tags = sorted({tag for tags in worker.tags_of.values() for tag in tags})
         self._prefixes = sorted({key.split(":")[0] for key in self._keys})
         self._until = 0.0
-        self._mix: dict[Operation, float] = {  # so few writes that a value left behind has the time to be seen
+        self._mix: dict[Operation, float] = {
             self._load: 60, self._look: 30, self._look_now: 3, self._load_now: 3, self._give_up: 3,
-            self._write_key: 0.25, self._write_tag: 0.15, self._write_pattern: 0.05,
+            self._write_key: 0.08, self._write_tag: 0.05, self._write_pattern: 0.02,
         }  # fmt: skip
 
     async def run(self, seconds: float, tasks: int) -> int:
@@ -72,13 +74,22 @@ class Workload:
 
     async def _write_key(self, dice: random.Random) -> None:
         keys = dice.sample(self._keys, dice.randint(1, ROWS_MAX))
-        await self._worker.write(keys, keys=keys)
+        await self._write(dice, keys, keys=keys)
 
     async def _write_tag(self, dice: random.Random) -> None:
         tag = dice.choice(self._tags)
-        await self._worker.write([key for key in self._keys if tag in self._worker.tags_of[key]], tags=[tag])
+        await self._write(dice, [key for key in self._keys if tag in self._worker.tags_of[key]], tags=[tag])
 
     async def _write_pattern(self, dice: random.Random) -> None:
         prefix = dice.choice(self._prefixes)
         rows = [key for key in self._keys if key.startswith(f"{prefix}:")]
-        await self._worker.write(rows, patterns=[f"{prefix}:*"])
+        await self._write(dice, rows, patterns=[f"{prefix}:*"])
+
+    async def _write(self, dice: random.Random, rows: list[str], **what: list[str]) -> None:
+        """Often twice, the second time when everybody is loading what the first made invalid."""
+        again = dice.random() < AGAIN_SHARE
+        wait = dice.uniform(0, AGAIN_SECONDS_MAX)
+        await self._worker.write(rows, **what)
+        if again:
+            await asyncio.sleep(wait)
+            await self._worker.write(rows, **what)
