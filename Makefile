@@ -1,6 +1,6 @@
 # The commands a newcomer needs. Each installs by itself what is missing; a second run does no work twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint format bench check clean
+.PHONY: help demo test build lint format bench soak check clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):  *## /\1\t/p' Makefile | expand -t 10
@@ -23,6 +23,11 @@ format:  ## rewrite what lint would complain of
 
 bench:  ## measure, next to other caches, and print the table (ARGS="--tiny")
 	@scripts/bench $(ARGS)
+
+soak:  ## worker processes under faults against real servers, checked, until stopped (SECONDS=20 of each run)
+	@scripts/system_packages test
+	@scripts/python_env fastapi test bench
+	@PYTHONPATH=tests .venv/bin/python -m reality.soak $(SECONDS)
 
 check:  ## what only the continuous integration runs: second compiler, every preset, fuzzing, lint
 	@scripts/check

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NATIVE = r"^(src|include|python/bindings)/.*\.(cpp|hpp)$"
 PACKAGE = r"^python/tiercel/.*\.py$"
-TESTS = r"^tests/(python/|integration/|test_).*\.py$"
+TESTS = r"^tests/(python/|integration/|reality/|test_).*\.py$"
 ENGINE = r"^src/.*\.(cpp|hpp)$"
 
 # pattern, where, instead

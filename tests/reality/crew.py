@@ -27,7 +27,7 @@ class Crewman:
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.name = name
-        self.loading: asyncio.Queue[str] = asyncio.Queue()  # the keys whose loaders have begun
+        self.loading: asyncio.Queue[str] = asyncio.Queue()  # the keys whose loaders have read their rows
         self._process = process
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[dict[str, Any]]] = {}

@@ -60,9 +60,7 @@ class Ground:
             self.server: Server = self._stack.enter_context(start(self.plan.kind))
             self.source = Source.create(self.folder / "source", self.plan.tags_of)
             self._stack.callback(self.source.close)
-            self.proxies = [
-                self._stack.enter_context(Proxy(self.server.port)) for _ in range(self.plan.workers)
-            ]
+            self.proxies = [self._stack.enter_context(Proxy(self.server.port)) for _ in range(self.plan.workers)]
             self.crew: list[Crewman] = []
             self._stack.push_async_callback(self._stop_crew)
             self.crew.extend(await asyncio.gather(*(self.start_worker(number) for number in range(self.plan.workers))))

@@ -72,5 +72,5 @@ class Tiercel:
             self._loader.reset(token)
         return str(value)
 
-    async def _row(self, name: str):  # type: ignore[no-untyped-def]  # an annotation would choose another codec than get's
+    async def _row(self, name: str) -> Any:  # `str` would choose another codec than that of `get`
         return await self._loader.get()()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,7 +162,7 @@ def test_a7_hits_through_one_cache_do_not_go_back() -> None:
 
 
 @pytest.mark.parametrize("what", [{"tags": ("users",)}, {"patterns": ("user:*",)}])
-def test_a9_a10_a11_an_entry_that_outlives_its_tag_or_pattern(what: dict[str, tuple[str, ...]]) -> None:
+def test_a9_a10_a11_an_entry_that_outlives_its_tag_or_pattern(what: dict[str, Any]) -> None:
     story = Story().load(1, 1, "a#1", until=1.1, key="user:2").commit(2, 2, key="user:2").invalidate(2.1, **what)
     story.read(4, 1, "a#1", load_began=1, key="user:2").load(1, 1, "a#2", until=1.1, key="plain")
     story.read(4, 1, "a#2", load_began=1, key="plain")
@@ -217,7 +218,7 @@ def random_history(dice: random.Random) -> History:
             versions[key] += 1
             history.add([Commit(cache, key, versions[key], began, at + 9)])
         elif dice.random() < 0.3:
-            what = dice.choice([{"keys": (key,)}, {"tags": ("users",)}, {"patterns": ("*1",)}])
+            what: dict[str, Any] = dice.choice([{"keys": (key,)}, {"tags": ("users",)}, {"patterns": ("*1",)}])
             history.add([Invalidation(cache, began, ended, dice.random() < 0.8, **what)])
         elif dice.random() < 0.02:
             history.add([Loss(began, ended)])
@@ -230,7 +231,7 @@ def random_history(dice: random.Random) -> History:
 def is_stale(history: History, read: Read, delta: int) -> bool:
     assert read.value is not None
     for one in history.invalidations:
-        named = read.key in one.keys or set(one.tags) & set(TAGS_OF[read.key])
+        named = read.key in one.keys or not set(one.tags).isdisjoint(TAGS_OF[read.key])
         named = named or ("*1" in one.patterns and read.key.endswith("1"))
         lost = any(one.began < loss.began <= read.ended for loss in history.losses)
         if named and one.confirmed and not lost and one.ended < read.began - delta:
@@ -264,7 +265,7 @@ def test_a_load_is_surplus_while_another_is_under_way_that_still_holds() -> None
 
 def test_events_come_back_from_their_lines_and_a_torn_one_is_left_out(tmp_path: Path) -> None:
     story = Story().load(1, 1, "a#1", until=3).commit(2, 2).invalidate(2.1, KEY, tags=("users",)).loss(4)
-    events = [*story.history.reads, *story.history.loads, *story.history.commits]
+    events: list[Event] = [*story.history.reads, *story.history.loads, *story.history.commits]
     events += [*story.history.invalidations, *story.history.losses]
     file = tmp_path / "history"
     file.write_text("".join(map(to_line, events)) + to_line(events[0])[:20])

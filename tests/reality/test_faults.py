@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import TypeAlias
 
 import pytest
 
@@ -22,12 +25,15 @@ def test_a_long_schedule_has_every_fault_and_never_two_on_one_victim_at_once() -
     assert set(Counter(fault.kind for fault in faults)) == set(ALL)
     for victim in (SERVER, 0, 1, 2):
         of_victim = [fault for fault in faults if fault.victim == victim]
-        assert all(one.at + one.lasts < other.at for one, other in zip(of_victim, of_victim[1:], strict=False))
+        assert all(one.at + one.lasts < other.at for one, other in pairwise(of_victim))
     assert max(fault.at + fault.lasts for fault in faults) <= 599.5
 
 
+Line: TypeAlias = tuple[Proxy, asyncio.StreamReader, asyncio.StreamWriter]
+
+
 @pytest.fixture
-async def line(redis_server: Server):  # type: ignore[no-untyped-def]
+async def line(redis_server: Server) -> AsyncIterator[Line]:
     with Proxy(redis_server.port) as proxy:
         reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
         yield proxy, reader, writer
@@ -40,7 +46,7 @@ async def ping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> by
 
 
 @pytest.mark.parametrize("held", [{"up": False}, {"down": False}, {}])
-async def test_what_is_held_comes_late_and_whole(line, redis_server: Server, held: dict[str, bool]) -> None:  # type: ignore[no-untyped-def]
+async def test_what_is_held_comes_late_and_whole(line: Line, redis_server: Server, held: dict[str, bool]) -> None:
     proxy, reader, writer = line
     assert await ping(reader, writer) == b"+PONG\r\n"
     proxy.hold(**held)
@@ -51,7 +57,7 @@ async def test_what_is_held_comes_late_and_whole(line, redis_server: Server, hel
     assert [await reader.readline() for _ in range(4)] == [b"$3\r\n", b"one\r\n", b"$3\r\n", b"two\r\n"]
 
 
-async def test_what_was_held_reaches_the_server_after_its_sender_has_gone(line, redis_server: Server) -> None:  # type: ignore[no-untyped-def]
+async def test_what_was_held_reaches_the_server_after_its_sender_has_gone(line: Line, redis_server: Server) -> None:
     proxy, reader, writer = line
     assert await ping(reader, writer) == b"+PONG\r\n"
     proxy.hold(down=False)
@@ -65,13 +71,15 @@ async def test_what_was_held_reaches_the_server_after_its_sender_has_gone(line, 
         await asyncio.sleep(0.005)
 
 
-async def test_a_half_open_connection_is_gone_for_the_server_and_silent_for_the_client(line, redis_server: Server) -> None:  # type: ignore[no-untyped-def]
+async def test_a_half_open_connection_is_gone_for_the_server_and_silent_for_the_client(
+    line: Line, redis_server: Server
+) -> None:
     proxy, reader, writer = line
     assert await ping(reader, writer) == b"+PONG\r\n"
     proxy.half_open()
     while redis_server.clients():
         await asyncio.sleep(0.005)
+    writer.write(b"PING\r\n")
     with pytest.raises(asyncio.TimeoutError):
-        writer.write(b"PING\r\n")
         await asyncio.wait_for(reader.readline(), 0.1)
     assert not reader.at_eof()

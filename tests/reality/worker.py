@@ -12,7 +12,7 @@ Commands carry an `id`, and each is answered by one line with the same; several 
     {"id":6, "do":"die after commit"}                           the next write kills this process where the invalidation would begin
     {"id":7, "do":"stop"}
 
-A loader that begins says so unasked: {"loading": key, "load": name}. The first line is {"ready": name}.
+A loader that was begun by "read" and has read its row says so unasked: {"loading": key}. The first line is {"ready": name}.
 """
 
 from __future__ import annotations
@@ -135,7 +135,9 @@ class Obedience:
             task = loop.create_task(self._carry_out(command))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        await asyncio.gather(*self._tasks)
+        for task in self._tasks:
+            task.cancel()  # some wait at a gate
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._worker.subject.close()
         transport.close()
         say({"id": command["id"]} if line else {})
@@ -149,16 +151,17 @@ class Obedience:
         say({"id": number, **(answer or {})})
 
     async def _do_read(self, key: str, callers: int = 1, gate: str | None = None, expire: float = 30) -> dict[str, Any]:
-        async def begun() -> None:
-            say({"loading": key})
+        async def before() -> None:
+            pass
 
         async def after() -> None:
+            say({"loading": key})
             if gate is not None:
                 await self._gate(gate).wait()
 
         async def one() -> tuple[int, float]:
             began = time.monotonic()
-            version = await self._worker.read(key, before=begun, after=after, expire=expire)
+            version = await self._worker.read(key, before=before, after=after, expire=expire)
             return version, time.monotonic() - began
 
         answers = await asyncio.gather(*(one() for _ in range(callers)))

@@ -21,6 +21,8 @@ from typing import Any
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from support.binaries import find
 from support.certificates import Certificates, make_certificates
@@ -149,6 +151,7 @@ class Server:
                 protocol=2,
                 socket_timeout=10,
                 single_connection_client=True,
+                retry=Retry(NoBackoff(), 0),  # its default waits for seconds where a test has ended the server
             )
         return self._client
 
