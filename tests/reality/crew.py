@@ -40,8 +40,9 @@ class Crewman:
         import tiercel
 
         paths = [Path(tiercel.__file__).parents[1], Path(__file__).parents[1], *folders]
+        warnings = "error" if given["subject"].startswith("reality.") else "ignore"  # a rival's are its own
         process = await asyncio.create_subprocess_exec(
-            "setpriv", "--pdeathsig", "KILL", sys.executable, "-W", "error", "-m", "reality.worker", json.dumps(given),
+            "setpriv", "--pdeathsig", "KILL", sys.executable, "-W", warnings, "-m", "reality.worker", json.dumps(given),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
         )  # fmt: skip

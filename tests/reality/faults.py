@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-GAP_SECONDS: Final = 0.2  # between two faults, on average, before those are left out whose victim has one
+GAP_SECONDS: Final = 0.4  # between two faults, on average, before those are left out whose victim has one
 CALM_SECONDS: Final = 0.3  # after one has ended, before the next meets the same victim
 SERVER: Final = -1  # as a victim; workers are counted from 0
 

@@ -16,6 +16,8 @@ CACHED_PREFIX = "row:"  # keys with it are read by a decorated function
 
 
 class Subject(Protocol):
+    fresh_reads: bool  # whether `fresh` means something to it
+
     async def open(self) -> None: ...
     async def close(self) -> None: ...
     async def load(self, key: str, loader: Loader, *, expire: float, tags: Sequence[str], fresh: bool) -> str: ...
@@ -26,6 +28,8 @@ class Subject(Protocol):
 
 class Tiercel:
     """`Cache`, by its public face. `url` may name a proxy; `name` is seen in CLIENT LIST."""
+
+    fresh_reads = True
 
     def __init__(self, url: str, *, name: str, staleness: float, settings: dict[str, Any]) -> None:
         self.cache = Cache(url, client_name=name, staleness=staleness, **settings)

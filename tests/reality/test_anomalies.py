@@ -26,6 +26,9 @@ LEASE_SECONDS = 2.0
 
 no_leases = pytest.mark.xfail(strict=True, reason="A1, A4: fills are not compared with a lease yet")
 no_as_of = pytest.mark.xfail(strict=True, reason="A16: flights have no as-of time yet")
+no_way_round_memory = pytest.mark.xfail(
+    strict=True, reason='get_or_load(fresh="now") takes what is in memory when Redis does not answer in time'
+)
 no_shared_flights = pytest.mark.xfail(strict=True, reason="single-flight is per process yet: no leases")
 
 
@@ -48,8 +51,9 @@ class Caches:
     def __init__(self, url: str, stack: AsyncExitStack) -> None:
         self._url, self._stack = url, stack
 
-    async def another(self, url: str | None = None, *, op_timeout: float = 5) -> Cache:
-        return await self._stack.enter_async_context(Cache(url or self._url, staleness=DELTA, op_timeout=op_timeout))
+    async def another(self, url: str | None = None, *, op_timeout: float = 5, staleness: float = DELTA) -> Cache:
+        cache = Cache(url or self._url, staleness=staleness, op_timeout=op_timeout)
+        return await self._stack.enter_async_context(cache)
 
 
 @pytest.fixture
@@ -245,6 +249,21 @@ async def test_a3_an_invalidation_that_the_network_kept_from_a_reader(
         await invalidate(two)
         await delta_passes()
         assert await asyncio.wait_for(read(one), 10) == "v2"
+        proxy.release()
+
+
+@pytest.mark.parametrize("ask", ["get", pytest.param("get_or_load", marks=no_way_round_memory)])
+async def test_a3_fresh_now_while_redis_does_not_answer(caches: Caches, redis_server: Server, ask: str) -> None:
+    with Proxy(redis_server.port) as proxy:
+        one = await caches.another(proxy.url(), op_timeout=0.1, staleness=30)
+        two = await caches.another()
+        await one.set(KEY, "v1", 60)
+        proxy.hold(up=False)
+        await by_key(two)
+        if ask == "get":
+            assert await one.get(KEY, fresh="now") is None
+        else:
+            assert await one.get_or_load(KEY, v2, fresh="now") == "v2"
         proxy.release()
 
 

@@ -16,14 +16,14 @@ from reality.ground import Plan
 from reality.trial import Trial, some_seed, trial
 from support.binaries import KINDS, find
 
-SHORT = Plan("19", 6.0, staleness=0.3)
+SHORT = Plan("91", 6.0, staleness=0.3)
 
 
 def is_known(violation: Violation) -> bool:
-    """The holes that docs/guides/distributed.md owns up to, under "What does not hold yet"."""
+    """The holes of today, each with a strict xfail in test_anomalies.py that tells it step by step: who closes one, takes it out here."""
     late = violation.cause in (Cause.STALE_FILL, Cause.LATE_JOIN)  # A1 and A16, until there are leases and as-of times
-    round_memory = violation.read.fresh and violation.read.degraded  # fresh="now" while Redis does not answer
-    return late or round_memory
+    fresh = violation.read.fresh and violation.read.via == "get_or_load"  # it takes L1's where Redis does not answer
+    return late or fresh
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +43,6 @@ def test_the_short_run_is_worth_looking_at(short: Trial) -> None:
 
 def test_nothing_but_what_is_known_breaks_the_promise(short: Trial) -> None:
     assert [str(violation) for violation in short.violations if not is_known(violation)] == []
-
-
-@pytest.mark.xfail(strict=True, reason="A1 and A16, until there are leases and as-of times: see is_known")
-def test_nothing_breaks_the_promise(short: Trial) -> None:
-    assert [str(violation) for violation in short.violations] == []
 
 
 def test_no_read_waits_for_what_does_not_come(short: Trial) -> None:

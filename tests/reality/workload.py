@@ -34,8 +34,9 @@ class Workload:
         self._prefixes = sorted({key.split(":")[0] for key in self._keys})
         self._until = 0.0
         self._mix: dict[Operation, float] = {
-            self._load: 60, self._look: 30, self._look_now: 3, self._load_now: 3, self._give_up: 3,
-            self._write_key: 0.08, self._write_tag: 0.05, self._write_pattern: 0.02,
+            self._load: 60, self._look: 30, self._give_up: 3,
+            self._look_now: 3 * worker.subject.fresh_reads, self._load_now: 3 * worker.subject.fresh_reads,
+            self._write_key: 0.2, self._write_tag: 0.1 * bool(self._tags), self._write_pattern: 0.05,
         }  # fmt: skip
 
     async def run(self, seconds: float, tasks: int) -> int:
