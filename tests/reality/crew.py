@@ -44,6 +44,7 @@ class Crewman:
         process = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "KILL", sys.executable, "-W", warnings, "-m", "reality.worker", json.dumps(given),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX,
+            start_new_session=True,  # a Ctrl-C at the terminal is its starter's affair
             env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
         )  # fmt: skip
         crewman = cls(given["name"], process)

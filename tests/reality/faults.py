@@ -27,7 +27,9 @@ SERVER_FAULTS: Final = {
     "client kill": (2, 0.0),
     "client pause": (2, 0.6),
     "forget tag": (2, 0.0),  # DEL of a tag's record, as an eviction does
-    "tiny tracking table": (1, 1.0),  # null and early pushes
+    "tiny tracking table": (1, 1.0),  # early pushes
+    "full": (1, 1.0),  # no room for writes, DEL alone works
+    "evictions": (1, 1.0),  # of whatever there is, tags' records too
     "restart": (1, 0.0),  # nothing acknowledged is lost
     "restart empty": (1, 0.0),  # everything is
 }

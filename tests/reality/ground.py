@@ -155,6 +155,14 @@ class Ground:
             case _:
                 raise ValueError(fault.kind)
 
+    async def _configured(self, settings: Mapping[str, str], seconds: float) -> None:
+        before = {name: self.server.client.config_get(name)[name] for name in settings}
+        for name, value in settings.items():
+            self.server.cli("CONFIG", "SET", name, value)
+        await asyncio.sleep(seconds)
+        for name, usual in before.items():
+            self.server.cli("CONFIG", "SET", name, usual)
+
     async def _trouble_server(self, fault: Fault) -> None:
         match fault.kind:
             case "client kill":
@@ -169,9 +177,12 @@ class Ground:
                 tags = sorted({tag for tags in self.plan.tags_of.values() for tag in tags})
                 self.server.cli("DEL", f"tiercel:t:{tags[int(fault.dice * len(tags))]}")
             case "tiny tracking table":
-                self.server.cli("CONFIG", "SET", "tracking-table-max-keys", 2)
-                await asyncio.sleep(fault.lasts)
-                self.server.cli("CONFIG", "SET", "tracking-table-max-keys", 1_000_000)
+                await self._configured({"tracking-table-max-keys": "2"}, fault.lasts)
+            case "full":
+                await self._configured({"maxmemory-policy": "noeviction", "maxmemory": "1"}, fault.lasts)
+            case "evictions":
+                used = self.server.client.info("memory")["used_memory"]
+                await self._configured({"maxmemory-policy": "allkeys-random", "maxmemory": str(used)}, fault.lasts)
             case "restart" | "restart empty":
                 await self.restart_server(keep_data=fault.kind == "restart")
             case _:

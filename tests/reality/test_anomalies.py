@@ -20,7 +20,7 @@ from support.waiting import eventually
 from tiercel import Cache
 
 KEY, TAG = "user:1", "users"
-DELTA = 0.2
+DELTA = 0.1
 PATIENCE = 0.5  # for what must happen at once, and today does not
 LEASE_SECONDS = 2.0
 
@@ -382,4 +382,4 @@ async def test_a_leader_killed_in_mid_load_costs_the_others_its_lease() -> None:
         began = time.monotonic()
         await one.kill()
         assert (await waiting)["versions"] == [1] * 20
-        assert time.monotonic() - began < LEASE_SECONDS + 0.5
+        assert time.monotonic() - began < LEASE_SECONDS + 1

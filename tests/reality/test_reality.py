@@ -11,12 +11,12 @@ import os
 
 import pytest
 
-from reality.checker import Cause, Violation
+from reality.checker import Cause, Kind, Violation
 from reality.ground import Plan
 from reality.trial import Trial, some_seed, trial
 from support.binaries import KINDS, find
 
-SHORT = Plan("91", 6.0, staleness=0.3)
+SHORT = Plan("135", 6.0, staleness=0.3)
 
 
 def is_known(violation: Violation) -> bool:
@@ -48,6 +48,13 @@ def test_nothing_but_what_is_known_breaks_the_promise(short: Trial) -> None:
 def test_no_read_waits_for_what_does_not_come(short: Trial) -> None:
     """0.4 s is the slowest load, a stopped process is stopped for 1.5 s."""
     assert short.figures.read_time.highest < 5
+
+
+def test_a_cache_that_hears_nothing_of_others_is_found() -> None:
+    """A proof that catches nothing proves nothing."""
+    deaf = Plan("1", 1.5, workers=2, staleness=0.3, subject="reality.planted:Deaf")
+    found = {violation.kind for violation in asyncio.run(trial(deaf, [])).violations}
+    assert {Kind.STALE, Kind.OLD_LOAD, Kind.BACK} & found and Kind.OWN_WRITE not in found
 
 
 @pytest.mark.long
