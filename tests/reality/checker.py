@@ -34,6 +34,7 @@ class Cause(enum.Enum):
 
     LATE_JOIN = "A16: the load was still running when the read began"
     STALE_FILL = "A1: the load was running while the key was invalidated"
+    HELD_FILL = "A1: the load's process was cut off when it filled, so the fill may have arrived after the invalidation"
     KEPT = "A2, A3, A6, A11, A12: the value was stored before, and outlived its invalidation"
 
 
@@ -141,11 +142,12 @@ class Checker:
         value = _value(read)
         leader = self._leaders.get(value.load)
         ended = leader.ended if leader is not None else self._loads.get(value.load, value.load_began)
-        if leader is not None and leader is not read and ended >= read.began:
+        joined = leader is not None and leader is not read and leader.cache == read.cache
+        if joined and ended >= read.began:
             return Cause.LATE_JOIN
         if self._facts.invalidated_during(read.key, value.load_began, ended):
             return Cause.STALE_FILL
-        return Cause.KEPT
+        return Cause.HELD_FILL if leader is None or leader.degraded else Cause.KEPT
 
     def _bound(self, read: Read) -> int:
         return read.began if read.fresh else read.began - self._delta

@@ -147,6 +147,28 @@ async def test_a1_within_one_process(caches: Caches, invalidate: Invalidate) -> 
 
 
 @no_leases
+async def test_a1_a_fill_that_the_network_held_back_until_after_an_invalidation(
+    caches: Caches, redis_server: Server
+) -> None:
+    """Its sender has given it up and owes an invalidation, but leaves Redis alone for a second before it sends anything."""
+    with Proxy(redis_server.port) as proxy:
+        one, two = await caches.another(proxy.url(), op_timeout=0.05), await caches.another()
+        load = SlowLoad("v1")
+        call = await begin(one, load)
+        proxy.hold(down=False)
+        overruns = [asyncio.ensure_future(one.get(f"other:{number}")) for number in range(3)]
+        load.may_end.set()
+        assert await call == "v1"
+        await asyncio.gather(*overruns)
+        assert one.stats().redis["state"] == "resting"
+        await by_key(two)
+        proxy.release()
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            assert await two.get(KEY, fresh="now") is None
+
+
+@no_leases
 async def test_a4_a_late_fill_does_not_pass_under_the_next_lease_of_another_process(caches: Caches) -> None:
     one, two, three = await caches.another(), await caches.another(), await caches.another()
     first, second = SlowLoad("v1"), SlowLoad("v2")

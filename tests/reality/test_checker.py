@@ -32,11 +32,14 @@ class Story:
         ended = ns(at + 0.01 if until is None else until)
         return self._add(Invalidation(cache, ns(at), ended, confirmed, keys, tags, patterns))
 
-    def load(self, at: float, version: int, name: str, *, until: float, key: str = KEY) -> Story:
+    def load(
+        self, at: float, version: int, name: str, *, until: float, key: str = KEY, degraded: bool = False
+    ) -> Story:
         """A get_or_load whose own loader ran, from `at` to `until`."""
         cache = name.split("#")[0]
         self._add(Load(name, cache, key, ns(at), ns(until), version))
-        return self._add(Read(name, cache, "get_or_load", key, ns(at), ns(until), Value(key, version, ns(at), name)))
+        value = Value(key, version, ns(at), name)
+        return self._add(Read(name, cache, "get_or_load", key, ns(at), ns(until), value, degraded=degraded))
 
     def read(
         self, at: float, version: int, of: str, *, load_began: float, cache: str = "a", key: str = KEY,
@@ -128,6 +131,11 @@ def test_a1_is_seen_where_the_version_does_not_tell() -> None:
     """The load read the new version, though it had begun before: to the promise it is what was invalidated."""
     story = Story().commit(2, 2).load(2.05, 2, "a#1", until=3).invalidate(2.1, KEY)
     assert story.read(3.2, 2, "a#1", load_began=2.05).verdict() == [(Kind.OLD_LOAD, Cause.STALE_FILL)]
+
+
+def test_a1_a_fill_that_its_sender_had_given_up() -> None:
+    story = Story().load(1, 1, "b#1", until=1.1, degraded=True).commit(2, 2).invalidate(2.1, KEY)
+    assert story.read(4, 1, "b#1", load_began=1).verdict() == [(Kind.STALE, Cause.HELD_FILL)]
 
 
 def test_a2_a_value_promoted_to_memory_while_it_changes() -> None:
