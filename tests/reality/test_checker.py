@@ -11,6 +11,7 @@ import pytest
 from reality.checker import Cause, Kind, Rules, Violation, check, summary
 from reality.figures import Distribution, figures
 from reality.history import SECOND, Commit, Event, History, Invalidation, Load, Loss, Read, Value, read_lines, to_line
+from reality.story import story as how_it_came
 
 TAGS_OF = {"user:1": ("users",), "user:2": ("users", "staff"), "plain": ()}
 KEY = "user:1"
@@ -205,6 +206,20 @@ def test_a_summary_counts_by_kind_and_cause() -> None:
     for at in (4, 5, 6):
         story.read(at, 1, "a#1", load_began=1)
     assert summary(story.violations()) == {"STALE by STALE_FILL": 3}
+
+
+def test_the_story_of_a_violation_is_what_happened_to_its_key() -> None:
+    story = Story().load(1, 1, "a#1", until=3).commit(2, 2).commit(2, 7, key="plain").invalidate(2.1, tags=("users",))
+    (found,) = story.read(4, 1, "a#1", load_began=1).violations()
+    head, *told = how_it_came(story.history, found)
+    assert "STALE (STALE_FILL)" in head
+    assert [line.split("  ")[-1] for line in told] == [
+        "a#1 get_or_load: version 1 of a#1",
+        "a#1 LOADED version 1",
+        "b COMMITTED version 2",
+        "b INVALIDATED ['users'], confirmed",
+        "a#read-1 get: version 1 of a#1",
+    ]
 
 
 # ---- the same by a checker that searches

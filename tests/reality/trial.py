@@ -1,12 +1,11 @@
-"""Owns one run from its plan to its verdict, and how it is told. `python -m reality.trial [SECONDS [SEED [KIND [STALENESS
-[FAULT,…]]]]]` prints one."""
+"""Owns one run from its plan to its verdict, and how it is told. `python -m reality.trial SECONDS SEED` prints one."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from reality.faults import ALL, schedule
 from reality.figures import Figures, figures
 from reality.ground import Ground, Plan
 from reality.history import SECOND, History
+from reality.story import story
+from support.binaries import KINDS
 
 SHOWN_MAX = 5
 
@@ -55,14 +56,22 @@ def some_seed() -> str:
     return str(random.SystemRandom().randrange(1_000_000_000))
 
 
-def main(seconds: str = "10", seed: str = "", kind: str = "redis-7.0", staleness: str = "1", faults: str = "") -> int:
-    began = time.monotonic()
-    plan = Plan(seed or some_seed(), float(seconds), kind, staleness=float(staleness))
-    done = asyncio.run(trial(plan, [] if faults == "none" else faults.split(",") if faults else ALL))
+def main() -> int:
+    arguments = argparse.ArgumentParser(prog="reality.trial", description=__doc__)
+    arguments.add_argument("seconds", type=float, nargs="?", default=10)
+    arguments.add_argument("seed", nargs="?", default="")
+    arguments.add_argument("--kind", choices=KINDS, default="redis-7.0")
+    arguments.add_argument("--staleness", type=float, default=1.0)
+    arguments.add_argument("--faults", nargs="*", choices=ALL, default=ALL, help="only these; without any: none")
+    arguments.add_argument("--story", type=int, metavar="N", help="tell what led to the Nth violation")
+    chosen = arguments.parse_args()
+    plan = Plan(chosen.seed or some_seed(), chosen.seconds, chosen.kind, staleness=chosen.staleness)
+    done = asyncio.run(trial(plan, chosen.faults))
     print(done)
-    print(f"{time.monotonic() - began:.1f} s in all")
+    if chosen.story is not None and chosen.story < len(done.violations):
+        print("\n".join(story(done.history, done.violations[chosen.story])))
     return 1 if done.violations else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())
