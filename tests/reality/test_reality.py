@@ -11,8 +11,9 @@ import os
 
 import pytest
 
-from reality.checker import Cause, Kind, Violation
+from reality.checker import Cause, Kind, Rules, Violation, check
 from reality.ground import Plan
+from reality.history import SECOND
 from reality.trial import Trial, some_seed, trial
 from support.binaries import KINDS, find
 
@@ -70,3 +71,12 @@ def test_a_long_run_breaks_nothing_but_what_is_known(kind: str) -> None:
     done = asyncio.run(trial(Plan(os.environ.get("TIERCEL_REALITY_SEED") or some_seed(), seconds, kind)))
     print(done)
     assert [str(violation) for violation in done.violations if not is_known(violation)] == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+def test_a_cache_that_trusts_its_memory_for_too_long_is_found() -> None:
+    """Ten times: its watermark is what a cut or silent connection does not move, and nothing else would tell it."""
+    lax = asyncio.run(trial(Plan("7", 10.0, staleness=5), ["half open", "hold down", "hold both", "stop"]))
+    found = check(lax.history, Rules(delta=SECOND // 2))
+    assert any(one.kind is Kind.STALE and not is_known(one) for one in found)
