@@ -45,13 +45,19 @@ class Figures:
     loads: int
     surplus_loads: int
 
+    @property
+    def loads_per_cold_key(self) -> float:
+        """Over all processes. One: no load began that another under way would have spared."""
+        return self.loads / max(1, self.loads - self.surplus_loads)
+
     def lines(self) -> list[str]:
         return [
             f"{self.reads} reads, {self.commits} commits, invalidations: {self.invalidations[True]} confirmed, "
             f"{self.invalidations[False]} pending",
             f"observed staleness: {self.staleness}; {self.staleness.nonzero} reads of {self.staleness.count}",
             f"time of a read: {self.read_time}",
-            f"{self.loads} loads, of them {self.surplus_loads} while another of the same key was under way, not invalidated",
+            f"{self.loads} loads, {self.loads_per_cold_key:.2f} for each time a key was cold: {self.surplus_loads} began while another of "
+            "the key was under way, not invalidated",
         ]
 
 

@@ -282,6 +282,7 @@ def test_a_quantile_is_of_all_reads() -> None:
 def test_a_load_is_surplus_while_another_is_under_way_that_still_holds() -> None:
     story = Story().load(1, 1, "a#1", until=3).load(2, 1, "b#1", until=2.5)
     assert figures(story.history).surplus_loads == 1
+    assert figures(story.history).loads_per_cold_key == 2.0
     story.invalidate(1.5, KEY)
     assert figures(story.history).surplus_loads == 0
 
