@@ -11,16 +11,26 @@ void assign(KeyText& key, nb::handle given) {
   if (!key.assign(given.ptr())) throw nb::python_error();
 }
 
-bool skips_memory(nb::handle fresh, double staleness) {
-  if (fresh.is_none()) return false;
-  if (PyUnicode_Check(fresh.ptr())) {
-    if (PyUnicode_CompareWithASCIIString(fresh.ptr(), "now") == 0) return true;
-  } else if (PyFloat_Check(fresh.ptr()) || (PyLong_Check(fresh.ptr()) && !PyBool_Check(fresh.ptr()))) {
-    const double seconds = PyFloat_AsDouble(fresh.ptr());
-    if (seconds == -1.0 && PyErr_Occurred()) throw nb::python_error();
-    if (seconds >= 0) return seconds < staleness;
+std::optional<Duration> fresh_of(nb::handle given, nb::handle cache) {
+  if (given.is_none()) return std::nullopt;
+  if (PyUnicode_Check(given.ptr()) && PyUnicode_CompareWithASCIIString(given.ptr(), "now") == 0) return Duration{0};
+  nb::object read;
+  double seconds = PyFloat_CheckExact(given.ptr()) ? PyFloat_AS_DOUBLE(given.ptr()) : -1.0;
+  if (!(seconds >= 0)) {
+    read = cache.attr("_fresh_of")(given);
+    if (read.is_none()) return std::nullopt;
+    seconds = nb::cast<double>(read);
   }
-  PyErr_Format(PyExc_ValueError, "fresh: expected \"now\", or seconds of 0 or more, not %R", fresh.ptr());
+  return Duration{std::llround(std::min(seconds, 4e9) * 1e6)};
+}
+
+std::optional<std::uint64_t> version_of(nb::handle given) {
+  if (given.is_none()) return std::nullopt;
+  const bool is_int = PyLong_Check(given.ptr()) && !PyBool_Check(given.ptr());
+  const std::uint64_t version = is_int ? PyLong_AsUnsignedLongLong(given.ptr()) : 0;
+  if (is_int && !PyErr_Occurred()) return version;
+  PyErr_Clear();
+  PyErr_Format(PyExc_ValueError, "version: expected an int from 0 to 2**64 - 1, not %R", given.ptr());
   throw nb::python_error();
 }
 
@@ -53,6 +63,36 @@ std::vector<std::string> tags_of(nb::handle given) {
     if (std::find(tags.begin(), tags.end(), name) == tags.end()) tags.push_back(std::move(name));
   }
   if (tags.size() > kTagsMax) throw nb::value_error("tags: more than 64 for one entry");
+  return tags;
+}
+
+namespace {
+
+void drop_repeats(std::vector<std::string>& names) {
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+}
+
+}  // namespace
+
+std::vector<std::string> key_set(nb::handle given) {
+  if (PyUnicode_Check(given.ptr()) || PyBytes_Check(given.ptr()))
+    throw nb::type_error("keys: expected a list of keys, not one key");
+  std::vector<std::string> keys;
+  for (nb::handle key : nb::iter(given)) {
+    KeyText name;
+    assign(name, key);
+    keys.emplace_back(name.view());
+  }
+  drop_repeats(keys);
+  return keys;
+}
+
+std::vector<std::string> tag_set(nb::handle given) {
+  if (PyUnicode_Check(given.ptr())) throw nb::type_error("tags: expected a list of str, not one str");
+  std::vector<std::string> tags;
+  for (nb::handle tag : nb::iter(given)) tags.push_back(text("tags", tag, kTagBytesMax));
+  drop_repeats(tags);
   return tags;
 }
 

@@ -2,11 +2,10 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
-#include <algorithm>
-
 #include "arguments.hpp"
 #include "bind.hpp"
 #include "cache_core.hpp"
+#include "driver_core.hpp"
 #include "entry/key.hpp"
 #include "operation.hpp"
 #include "outcome.hpp"
@@ -43,7 +42,7 @@ PyObject* get(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyOb
       if (PyUnicode_CompareWithASCIIString(name, "default") == 0) {
         fallback = value;
       } else if (PyUnicode_CompareWithASCIIString(name, "fresh") == 0) {
-        request->skip_memory = skips_memory(value, nb::inst_ptr<CacheCore>(self)->staleness);
+        request->fresh = fresh_of(value, self);
       } else if (PyUnicode_CompareWithASCIIString(name, "type") == 0) {
         if (value == Py_None) continue;
         request->codec = nb::handle(self).attr("_codec_for")(nb::handle(value));
@@ -64,15 +63,17 @@ nb::object read(nb::handle self, nb::handle key, nb::handle capture, nb::handle 
   auto request = std::make_shared<ReadRequest>();
   assign(request->key, key);
   request->options.capture = tags_of(capture);
-  request->options.skip_memory = skips_memory(fresh, nb::inst_ptr<CacheCore>(self)->staleness);
+  request->options.fresh = fresh_of(fresh, self);
   return operation(self, std::move(request));
 }
 
-nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle tags, bool skip_value, bool outlive) {
+nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle tags, bool skip_value, bool outlive,
+                nb::handle fresh) {
   auto request = std::make_shared<LoadRequest>();
   assign(request->key, key);
   request->loader = std::move(loader);
-  request->options = {.tags = tags_of(tags), .skip_value = skip_value, .outlive_callers = outlive};
+  request->options = {
+      .tags = tags_of(tags), .skip_value = skip_value, .fresh = fresh_of(fresh, self), .outlive_callers = outlive};
   return operation(self, std::move(request));
 }
 
@@ -90,38 +91,33 @@ nb::object store(nb::handle self, nb::handle key, nb::bytes payload, int codec, 
   }
   request->options.tags = tags_of(tags);
   if (!captured.is_none()) request->options.captured = nb::cast<Captured&>(captured).stamps;
-  if (!version.is_none()) {
-    const bool is_bool = PyBool_Check(version.ptr());
-    const std::uint64_t number = is_bool ? 0 : PyLong_AsUnsignedLongLong(version.ptr());
-    if (is_bool || (number == static_cast<std::uint64_t>(-1) && PyErr_Occurred())) {
-      PyErr_Clear();
-      PyErr_Format(PyExc_ValueError, "version: expected an int from 0 to 2**64 - 1, not %R", version.ptr());
-      throw nb::python_error();
-    }
-    request->options.version = number;
-  }
+  request->options.version = version_of(version);
   return operation(self, std::move(request));
 }
 
-// Named twice is named once, also in what is counted.
-void drop_repeats(std::vector<std::string>& names) {
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
+nb::object invalidate(nb::handle self, nb::handle keys, nb::handle tags, nb::handle version) {
+  auto request = std::make_shared<InvalidateRequest>();
+  request->keys = key_set(keys);
+  request->tags = tag_set(tags);
+  request->version = version_of(version);
+  return operation(self, std::move(request));
 }
 
-nb::object invalidate(nb::handle self, nb::handle keys, nb::handle tags) {
-  if (PyUnicode_Check(keys.ptr()) || PyBytes_Check(keys.ptr()))
-    throw nb::type_error("keys: expected a list of keys, not one key");
-  auto request = std::make_shared<InvalidateRequest>();
-  for (nb::handle key : nb::iter(keys)) {
-    KeyText name;
-    assign(name, key);
-    request->keys.emplace_back(name.view());
-  }
-  if (PyUnicode_Check(tags.ptr())) throw nb::type_error("tags: expected a list of str, not one str");
-  for (nb::handle tag : nb::iter(tags)) request->tags.push_back(text("tags", tag, kTagBytesMax));
-  drop_repeats(request->keys);
-  drop_repeats(request->tags);
+nb::object begin_writing(nb::handle self, nb::handle keys, nb::handle tags, bool strict, bool wait) {
+  auto request = std::make_shared<BeginWritingRequest>();
+  request->keys = key_set(keys);
+  request->tags = tag_set(tags);
+  request->options = {.strict = strict, .wait = wait};
+  return operation(self, std::move(request));
+}
+
+nb::object end_writing(nb::handle self, const DriverCore& begun_on, OperationId writing, nb::handle keys,
+                       nb::handle tags) {
+  auto request = std::make_shared<EndWritingRequest>();
+  request->begun_on = begun_on.engine;
+  request->writing = writing;
+  request->keys = key_set(keys);
+  request->tags = tag_set(tags);
   return operation(self, std::move(request));
 }
 
@@ -158,6 +154,32 @@ nb::object find(const CacheCore& core, nb::handle key) {
   return nb::make_tuple(static_cast<int>(entry->facts().codec), nb::bytes(payload.data(), payload.size()));
 }
 
+// What L1 knows of the key: for `explain`. None: nothing.
+nb::object look(const CacheCore& core, nb::handle key) {
+  KeyText name;
+  assign(name, key);
+  const Timestamp at = now();
+  const std::optional<Seen> seen = core.alive() ? core.engine->look(name.view(), at) : std::nullopt;
+  if (!seen) return nb::none();
+  const auto seconds = [](Duration time) { return std::chrono::duration<double>(time).count(); };
+  const auto left = [&](Timestamp until) -> nb::object {
+    return until == kNever ? nb::none() : nb::object(nb::float_(seconds(until - at)));
+  };
+  nb::list tags;
+  for (const std::string& tag : seen->tags) tags.append(tag);
+  nb::dict made;
+  made["serves"] = seen->serves;
+  made["tracked"] = seen->tracked;
+  made["unsure_for"] = seconds(std::max(at - seen->as_of, Duration{0}));
+  made["fresh_for"] = left(seen->facts.fresh_until);
+  made["usable_for"] = left(seen->facts.usable_until);
+  made["version"] = seen->facts.has_version ? nb::object(nb::int_(seen->facts.version)) : nb::none();
+  made["tags"] = tags;
+  made["tags_are"] = seen->tags_are;
+  made["bytes"] = seen->bytes;
+  return made;
+}
+
 PyMethodDef get_method = {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(get)),
                           METH_FASTCALL | METH_KEYWORDS,
                           "get($self, key, *, default=None, fresh=None, type=None)\n--\n\n"
@@ -190,7 +212,6 @@ void bind_cache(nb::module_& m) {
   auto core = nb::class_<CacheCore>(m, "CacheCore", nb::type_slots(slots), nb::is_weak_referenceable());
   core.def(nb::init<>())
       .def_rw("_enabled", &CacheCore::enabled)
-      .def_rw("_staleness", &CacheCore::staleness)
       .def_prop_ro("_alive", &CacheCore::alive)
       .def_prop_ro("_driver",
                    [](const CacheCore& c) { return c.driver_object.is_valid() ? c.driver_object : nb::none(); })
@@ -198,6 +219,7 @@ void bind_cache(nb::module_& m) {
       .def("_attach", &CacheCore::attach, "driver"_a.none())
       .def("_abandon", &CacheCore::abandon)
       .def("_find", &find, "key"_a.none())
+      .def("_look", &look, "key"_a.none())
       .def("_forget",
            [](CacheCore& c, nb::handle key) {
              KeyText name;
@@ -216,15 +238,19 @@ void bind_cache(nb::module_& m) {
   // Methods that need the Cache object itself, to make operations that keep it alive.
   core.attr("_read") = nb::cpp_function(&read, nb::name("_read"), nb::scope(core), nb::is_method(), "key"_a.none(),
                                         nb::kw_only(), "capture"_a = none, "fresh"_a = nb::none());
-  core.attr("_load") =
-      nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a.none(), "load"_a,
-                       nb::kw_only(), "tags"_a = none, "skip_value"_a = false, "outlive"_a = false);
+  core.attr("_load") = nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a.none(),
+                                        "load"_a, nb::kw_only(), "tags"_a = none, "skip_value"_a = false,
+                                        "outlive"_a = false, "fresh"_a = nb::none());
   core.attr("_store") =
       nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a.none(), "payload"_a,
                        nb::kw_only(), "codec"_a, "usable_for"_a.none(), "fresh_for"_a = nb::none(), "tags"_a = none,
                        "captured"_a = nb::none(), "version"_a = nb::none());
-  core.attr("_invalidate") =
-      nb::cpp_function(&invalidate, nb::name("_invalidate"), nb::scope(core), nb::is_method(), "keys"_a, "tags"_a);
+  core.attr("_invalidate") = nb::cpp_function(&invalidate, nb::name("_invalidate"), nb::scope(core), nb::is_method(),
+                                              "keys"_a, "tags"_a, "version"_a = nb::none());
+  core.attr("_begin_writing") = nb::cpp_function(&begin_writing, nb::name("_begin_writing"), nb::scope(core),
+                                                 nb::is_method(), "keys"_a, "tags"_a, "strict"_a, "wait"_a);
+  core.attr("_end_writing") = nb::cpp_function(&end_writing, nb::name("_end_writing"), nb::scope(core), nb::is_method(),
+                                               "begun_on"_a, "writing"_a, "keys"_a, "tags"_a);
   core.attr("_invalidate_matching") = nb::cpp_function(&invalidate_matching, nb::name("_invalidate_matching"),
                                                        nb::scope(core), nb::is_method(), "pattern"_a);
   core.attr("_clear") = nb::cpp_function(&clear, nb::name("_clear"), nb::scope(core), nb::is_method());

@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
+#include "arguments.hpp"
 #include "bind.hpp"
 #include "cache_core.hpp"
 #include "driver_core.hpp"
@@ -60,7 +61,7 @@ ErrorCode code_of(std::string_view name) {
 }
 
 LoadResult load_result(std::string_view kind, const nb::bytes& payload, int codec, nb::handle usable_for,
-                       nb::handle fresh_for) {
+                       nb::handle fresh_for, nb::handle version) {
   using Kind = LoadResult::Kind;
   const auto duration = [](nb::handle value) { return std::max(Duration{1}, seconds(nb::cast<double>(value))); };
   LoadResult result;
@@ -75,6 +76,7 @@ LoadResult load_result(std::string_view kind, const nb::bytes& payload, int code
   result.store.fresh_for = fresh_for.is_none() ? result.store.usable_for : duration(fresh_for);
   if (result.store.usable_for && *result.store.fresh_for > *result.store.usable_for)
     result.store.fresh_for = result.store.usable_for;
+  result.store.version = version_of(version);
   return result;
 }
 
@@ -180,11 +182,12 @@ void bind_engine(nb::module_& m) {
       .def(
           "_finish_load",
           [](DriverCore& d, FlightId flight, const std::string& kind, const nb::bytes& payload, int codec,
-             nb::handle usable_for, nb::handle fresh_for, nb::object failure) {
-            d.finish_load(flight, load_result(kind, payload, codec, usable_for, fresh_for), std::move(failure));
+             nb::handle usable_for, nb::handle fresh_for, nb::handle version, nb::object failure) {
+            d.finish_load(flight, load_result(kind, payload, codec, usable_for, fresh_for, version),
+                          std::move(failure));
           },
           "flight"_a, "kind"_a, "payload"_a = nb::bytes("", 0), "codec"_a = 0, "usable_for"_a = nb::none(),
-          "fresh_for"_a = nb::none(), "failure"_a = nb::none());
+          "fresh_for"_a = nb::none(), "version"_a = nb::none(), "failure"_a = nb::none());
   m.def("shift_clock", [](double by) { shift_clock(seconds(by)); }, "seconds"_a);
   m.def("fork_epoch", &fork_epoch);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include <nanobind/nanobind.h>
@@ -40,9 +41,10 @@ class CacheCore {
  public:
   // The L1 hit for a canonical key, or nothing: no engine yet, an engine of the parent process, caching disabled, or not a hit.
   // Never blocks beyond a shard's lock; the GIL is held by the caller and stays held.
-  EntryRef find(std::string_view key) const {
+  EntryRef find(std::string_view key, std::optional<Duration> fresh = {}) const {
     if (!enabled || engine == nullptr || engine_epoch != fork_epoch()) return {};
-    return engine->find(key, now());
+    if (fresh == Duration{0}) return {};  // "now" is the owner's to answer
+    return engine->find(key, now(), fresh);
   }
   // Whether engine and driver are there and this process' own.
   bool alive() const { return engine != nullptr && engine_epoch == fork_epoch(); }
@@ -54,7 +56,6 @@ class CacheCore {
   std::shared_ptr<Engine> engine;  // null until first use
   std::uint64_t engine_epoch = 0;  // fork_epoch() when it was made
   bool enabled = true;  // TIERCEL_ENABLED
-  double staleness = 1.0;  // seconds; a read that asks for less goes round L1
   Decoder untyped;  // Tiercel's own codec, for `get` without type=
   nb::object driver_object;  // the tiercel._driver.Driver that owns the engine's I/O
   DriverCore* driver = nullptr;  // the same, in C++

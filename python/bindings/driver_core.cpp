@@ -77,25 +77,29 @@ void DriverCore::take_inbox() {
 
 void DriverCore::cancel_operation(Waiter* waiter) {
   if (waiter->id == 0 || waiter->request->must_be_done() || waiter->request->outlives()) return;
+  cancel_from_here(waiter->id);
+}
+
+void DriverCore::cancel_from_here(OperationId id) {
   nb::object loop = nb::steal(PyObject_CallNoArgs(names().get_running_loop));
   if (!loop.is_valid()) PyErr_Clear();
   if (!loop.is_valid() || !owner.is(loop)) {
     // Elsewhere: the owner is told. One that is closed has nothing to cancel with.
     nb::object posted =
-        nb::steal(PyObject_CallMethod(self(), "_post_cancel", "K", static_cast<unsigned long long>(waiter->id)));
+        nb::steal(PyObject_CallMethod(self(), "_post_cancel", "K", static_cast<unsigned long long>(id)));
     if (!posted.is_valid()) PyErr_Clear();
     return;
   }
-  cancel_by_id(waiter->id);
+  cancel_by_id(id);
 }
 
+// Of what has ended only a writing is still there to be cancelled.
 void DriverCore::cancel_by_id(OperationId id) {
   const auto found = waiting_.find(id);
-  if (found == waiting_.end()) return;
-  Waiter* waiter = found->second;
-  waiting_.erase(found);
+  Waiter* waiter = found == waiting_.end() ? nullptr : found->second;
+  if (waiter != nullptr) waiting_.erase(found);
   engine->cancel(id, now());
-  Py_DECREF(waiter);
+  Py_XDECREF(reinterpret_cast<PyObject*>(waiter));
   after(false);
 }
 
@@ -168,6 +172,8 @@ void DriverCore::finished(OperationId operation, Outcome&& outcome, bool direct)
       outcome.kind = Outcome::Kind::run_loader;   // nobody knows why: let each find out for itself
     else waiter->failure = Py_NewRef(failure->second.ptr());
   }
+  // Its caller has left, or was given another answer: nobody will end what has begun.
+  if (waiter->state != Waiter::State::pending && waiter->request->lasts()) engine->cancel(operation, now());
   resolve(waiter, std::move(outcome), direct);
   Py_DECREF(waiter);
 }

@@ -25,6 +25,7 @@ class DriverCore {
   // A new reference. `home` is the caller's loop: submitted at once if it owns the engine, else by the owner's inbox.
   Waiter* submit(std::shared_ptr<Request> request, PyObject* home);
   void cancel_operation(Waiter* waiter);
+  void cancel_from_here(OperationId id);  // any thread
 
   // --- called by the Python half, on the owner's thread
   void take_inbox();

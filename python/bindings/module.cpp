@@ -6,6 +6,7 @@ NB_MODULE(_core, m) {
   nanobind::set_leak_warnings(false);
   tiercel::python::bind_engine(m);
   tiercel::python::bind_keys(m);
+  tiercel::python::bind_records(m);
   tiercel::python::bind_cached(m);
   tiercel::python::bind_http(m);
 }

@@ -159,6 +159,8 @@ void leave(Operation* operation) {
   if (operation->waiter != nullptr) {
     Waiter* waiter = std::exchange(operation->waiter, nullptr);
     drop_callbacks(waiter);  // nobody is left to be told
+    const bool untaken = waiter->state == Waiter::State::done && waiter->request->lasts();
+    if (untaken) waiter->driver->cancel_from_here(waiter->id);
     cancel(waiter, nullptr);
     Py_CLEAR(waiter->failure);
     Py_DECREF(waiter);

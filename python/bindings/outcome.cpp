@@ -55,6 +55,8 @@ const char* name_of(Outcome::Kind kind) {
       return "not_stored";
     case Outcome::Kind::invalidated:
       return "invalidated";
+    case Outcome::Kind::announced:
+      return "announced";
     case Outcome::Kind::pending:
       return "pending";
     case Outcome::Kind::reply:
@@ -125,6 +127,7 @@ void bind_outcome(nb::module_& m) {
       .def_ro("led", &Outcome::led)
       .def_ro("degraded", &Outcome::degraded)
       .def_ro("from_memory", &Outcome::from_memory)
+      .def_ro("held", &Outcome::held)
       .def_ro("flight", &Outcome::flight)
       .def_ro("count", &Outcome::count)
       .def_prop_ro("captured", [](const Outcome& o) { return Captured{o.captured}; })

@@ -47,6 +47,10 @@ class Request {
   virtual bool outlives() const { return false; }
   // Called on the first send, before submit: what belongs to the caller (its context) is taken here. False with a Python error.
   virtual bool before_submit() { return true; }
+  // What it began goes on after it, until another operation ends it: over at once if nobody takes its outcome.
+  virtual bool lasts() const { return false; }
+  // May take longer than a budget, while the owner shows signs of life.
+  virtual bool patient() const { return load() != nullptr; }
   // Is part of connecting itself, so does not wait for it.
   virtual bool connects() const { return false; }
   virtual const char* name() const = 0;

@@ -21,19 +21,23 @@ Outcome owner_is_slow(Outcome::Kind kind) {
   return degraded(kind, ErrorCode::slow, "the event loop that owns the cache did not answer within op_timeout");
 }
 
+void forget(Engine& engine, const std::vector<std::string>& keys, const std::vector<std::string>& tags) {
+  for (const std::string& key : keys) engine.forget(key);
+  for (const std::string& tag : tags) engine.forget_tag(tag);
+}
+
 }  // namespace
 
 // ---- get
 
 PyObject* GetRequest::immediately(CacheCore& core) {
   if (!core.enabled) return Py_NewRef(fallback.ptr());
-  if (skip_memory) return nullptr;
-  const EntryRef entry = core.find(key.view());
+  const EntryRef entry = core.find(key.view(), fresh);
   return entry ? value_of(core, *entry) : nullptr;
 }
 
 OperationId GetRequest::submit(Engine& engine, Timestamp now) {
-  return engine.read(key.view(), {.capture = {}, .skip_memory = skip_memory}, now);
+  return engine.read(key.view(), {.capture = {}, .fresh = fresh}, now);
 }
 
 PyObject* GetRequest::finish(CacheCore& core, Outcome&& outcome) {
@@ -65,8 +69,7 @@ Outcome GetRequest::unanswered() const { return owner_is_slow(Outcome::Kind::mis
 
 PyObject* ReadRequest::immediately(CacheCore& core) {
   if (!core.enabled) return disabled(Outcome::Kind::miss);
-  if (options.skip_memory) return nullptr;
-  EntryRef entry = core.find(key.view());
+  EntryRef entry = core.find(key.view(), options.fresh);
   return entry ? outcome_of_hit(std::move(entry)) : nullptr;
 }
 
@@ -78,7 +81,7 @@ Outcome ReadRequest::unanswered() const { return owner_is_slow(Outcome::Kind::mi
 PyObject* LoadRequest::immediately(CacheCore& core) {
   if (!core.enabled) return disabled(Outcome::Kind::run_loader);
   if (options.skip_value) return nullptr;
-  EntryRef entry = core.find(key.view());
+  EntryRef entry = core.find(key.view(), options.fresh);
   return entry ? outcome_of_hit(std::move(entry)) : nullptr;
 }
 
@@ -108,9 +111,7 @@ Outcome StoreRequest::unanswered() const { return owner_is_slow(Outcome::Kind::n
 void InvalidateRequest::given_up(Engine& engine) const {
   switch (what) {
     case What::names:
-      for (const std::string& key : keys) engine.forget(key);
-      for (const std::string& tag : tags) engine.forget_tag(tag);
-      return;
+      return forget(engine, keys, tags);
     case What::pattern:
       return engine.forget_matching(pattern);
     case What::everything:
@@ -122,7 +123,7 @@ void InvalidateRequest::given_up(Engine& engine) const {
 OperationId InvalidateRequest::submit(Engine& engine, Timestamp now) {
   switch (what) {
     case What::names:
-      return engine.invalidate(keys, tags, now);
+      return engine.invalidate(keys, tags, now, version);
     case What::pattern:
       return engine.invalidate_matching(pattern, now);
     case What::everything:
@@ -132,6 +133,27 @@ OperationId InvalidateRequest::submit(Engine& engine, Timestamp now) {
 }
 
 Outcome InvalidateRequest::unanswered() const { return owner_is_slow(Outcome::Kind::pending); }
+
+// ---- writing
+
+OperationId BeginWritingRequest::submit(Engine& engine, Timestamp now) {
+  return id_ = engine.begin_writing(keys, tags, options, now);
+}
+
+PyObject* BeginWritingRequest::finish(CacheCore&, Outcome&& outcome) {
+  PyObject* told = outcome_object(std::move(outcome));
+  return told == nullptr ? nullptr : Py_BuildValue("(NK)", told, static_cast<unsigned long long>(id_));
+}
+
+Outcome BeginWritingRequest::unanswered() const { return owner_is_slow(Outcome::Kind::error); }
+void BeginWritingRequest::given_up(Engine& engine) const { forget(engine, keys, tags); }
+
+OperationId EndWritingRequest::submit(Engine& engine, Timestamp now) {
+  return &engine == begun_on.get() ? engine.end_writing(writing, now) : engine.invalidate(keys, tags, now);
+}
+
+Outcome EndWritingRequest::unanswered() const { return owner_is_slow(Outcome::Kind::pending); }
+void EndWritingRequest::given_up(Engine& engine) const { forget(engine, keys, tags); }
 
 // ---- connect, raw
 

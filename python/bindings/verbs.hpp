@@ -1,6 +1,8 @@
 // Owns: the requests behind Cache's methods, one class a verb.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,7 @@ class GetRequest final : public Request {
   nb::object fallback;
   nb::object codec;          // null: the untyped one
   Decoder decoder;           // of `codec`
-  bool skip_memory = false;
+  std::optional<Duration> fresh;
 
  private:
   const Decoder& decoder_of(const CacheCore& core) const { return codec.is_valid() ? decoder : core.untyped; }
@@ -82,7 +84,40 @@ class InvalidateRequest final : public Request {
 
   What what = What::names;
   std::vector<std::string> keys, tags;
+  std::optional<std::uint64_t> version;
   std::string pattern;
+};
+
+// Begins a write. Ends as (outcome, id of the writing), which EndWritingRequest ends; nobody to take that: it is over at once.
+class BeginWritingRequest final : public Request {
+ public:
+  OperationId submit(Engine& engine, Timestamp now) override;
+  PyObject* finish(CacheCore& core, Outcome&& outcome) override;
+  Outcome unanswered() const override;
+  void given_up(Engine& engine) const override;
+  bool lasts() const override { return true; }
+  bool patient() const override { return options.wait; }
+  const char* name() const override { return "writing"; }
+
+  std::vector<std::string> keys, tags;
+  WritingOptions options;
+
+ private:
+  OperationId id_ = 0;
+};
+
+// Its end, after commit or rollback. On another engine than it began on (a forked child, cache.testing()) an invalidation of the same names.
+class EndWritingRequest final : public Request {
+ public:
+  OperationId submit(Engine& engine, Timestamp now) override;
+  Outcome unanswered() const override;
+  void given_up(Engine& engine) const override;
+  bool must_be_done() const override { return true; }
+  const char* name() const override { return "writing"; }
+
+  std::shared_ptr<Engine> begun_on;
+  OperationId writing = 0;
+  std::vector<std::string> keys, tags;
 };
 
 class ConnectRequest final : public Request {
@@ -101,7 +136,7 @@ class CommandRequest final : public Request {
   const char* name() const override { return "execute"; }
 
   std::vector<std::string> arguments;
-  bool scan = false;         // arguments[0] is a pattern
+  bool scan = false;  // arguments[0] is a pattern
 };
 
 }  // namespace tiercel::python

@@ -180,6 +180,7 @@ PyObject* get_home(PyObject* self, void*) { return Py_NewRef(as_waiter(self)->ho
 PyObject* get_id(PyObject* self, void*) { return PyLong_FromUnsignedLongLong(as_waiter(self)->id); }
 PyObject* or_none(PyObject* object) { return Py_NewRef(object != nullptr ? object : Py_None); }
 PyObject* get_load(PyObject* self, void*) { return or_none(as_waiter(self)->request->load()); }
+PyObject* get_patient(PyObject* self, void*) { return PyBool_FromLong(as_waiter(self)->request->patient()); }
 PyObject* get_context(PyObject* self, void*) { return or_none(as_waiter(self)->request->context()); }
 
 void dealloc(PyObject* self) {
@@ -224,6 +225,7 @@ PyGetSetDef properties[] = {{"_asyncio_future_blocking", get_blocking, set_block
                             {"home", get_home, nullptr, nullptr, nullptr},
                             {"id", get_id, nullptr, nullptr, nullptr},
                             {"load", get_load, nullptr, nullptr, nullptr},
+                            {"patient", get_patient, nullptr, nullptr, nullptr},
                             {"context", get_context, nullptr, nullptr, nullptr},
                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import inspect
 import os
 import sys
@@ -10,16 +9,19 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from tiercel import _core, _gather
+from tiercel import _core, _fresh, _gather
 from tiercel._codec import UNTYPED, codec_for
 from tiercel._driver import Driver
-from tiercel._errors import AuthenticationError, NotCacheable, ServerTooOld
+from tiercel._errors import AuthenticationError, NotCacheable, ServerTooOld, Unavailable
 from tiercel._expiry import Expire, expire_of_result, parse_expire, parse_expire_option
+from tiercel._fresh import Fresh
+from tiercel._invalidation import Invalidation, is_confirmed
 from tiercel._settings import Settings, check_keywords
 from tiercel._stats import Stats, stats_of
-from tiercel._types import MISSING, Loaded
+from tiercel._types import MISSING, Loaded, Version, version_of_result
+from tiercel._writing import Writing
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -35,16 +37,6 @@ EXPIRE: Final = 3600
 
 # What tiercel.configure(…) has set, for caches that are made without a URL of their own.
 configured: dict[str, Any] = {}
-
-
-class Invalidation(enum.Enum):
-    """How an invalidation stands. True in a condition if it is confirmed."""
-
-    CONFIRMED = "confirmed"
-    PENDING = "pending"  # Redis is away: it holds in this process now, and is sent before Redis is used again
-
-    def __bool__(self) -> bool:
-        return self is Invalidation.CONFIRMED
 
 
 class Cache(_core.CacheCore):
@@ -118,10 +110,11 @@ class Cache(_core.CacheCore):
 
     if TYPE_CHECKING:
 
-        def get(
-            self, key: Key, *, default: Any = None, fresh: float | Literal["now"] | None = None, type: Any = None
-        ) -> _core.Operation[Any]:
-            """The value, or `default`. `fresh`: no older than so many seconds, or "now". `type`: read it as that type's codec."""
+        def get(self, key: Key, *, default: Any = None, fresh: Fresh = None, type: Any = None) -> _core.Operation[Any]:
+            """The value, or `default`. `type`: read it as that type's codec.
+
+            `fresh`: it may have missed no change that is older than so long (seconds, "500ms", "now"), or none that came before a token.
+            """
             # Native: CacheCore.get.
 
     async def set(
@@ -130,25 +123,27 @@ class Cache(_core.CacheCore):
     ) -> bool:  # fmt: skip
         """Stores it. False: it was not kept in Redis (away or full). What cannot be cached raises NotCacheable.
 
-        `version` (0 to 2**64 - 1) is kept with the value and not compared yet: the last writer wins.
+        With `version` (0 to 2**64 - 1; equal or newer is taken) False also says: a newer version is there, or a write is under way, and that
+        stays.
         """
-        usable_for = parse_expire(expire)
-        codec = self._codec_for(type)
-        outcome = await self._store(
-            key, codec.encode(value), codec=codec.id, usable_for=usable_for, tags=_names(tags), version=version
-        )  # fmt: skip
+        outcome = await self._set(key, value, expire, tags=tags, version=version, type=type)
         return outcome.kind == "stored"
 
     async def delete(self, *keys: Key) -> int:
         """Invalidates the keys, loads in flight too. How many there were, as far as is known."""
         return (await self._invalidate(keys, ())).count if keys else 0
 
-    async def delete_pattern(self, pattern: str) -> int:
-        """Invalidates all keys that match (* ? [set]). Quote what comes from outside with `tiercel.escape`."""
-        return (await self._invalidate_matching(pattern)).count
+    async def delete_pattern(self, pattern: str, *, strict: bool = False) -> int:
+        """Invalidates all keys that match (* ? [set]). Quote what comes from outside with `tiercel.escape`.
 
-    async def exists(self, key: Key) -> bool:
-        outcome = await self._read(key)
+        `strict`: as of `invalidate`.
+        """
+        outcome = await self._invalidate_matching(pattern)
+        self._invalidation(outcome, strict)
+        return outcome.count
+
+    async def exists(self, key: Key, *, fresh: Fresh = None) -> bool:
+        outcome = await self._read(key, fresh=fresh)
         return outcome.kind == "hit" and not outcome.stale
 
     async def ttl(self, key: Key) -> float | None:
@@ -156,12 +151,12 @@ class Cache(_core.CacheCore):
         outcome = await self._read(key)
         return outcome.usable_for if outcome.kind == "hit" and not outcome.stale else None
 
-    async def get_many(self, keys: Iterable[Key], *, type: Any = None) -> dict[Key, Any]:
+    async def get_many(self, keys: Iterable[Key], *, fresh: Fresh = None, type: Any = None) -> dict[Key, Any]:
         """A dict of those found. All are asked in one write."""
         if isinstance(keys, (str, bytes)):
             raise TypeError("keys: expected a list of keys, not one key")
         wanted = list(dict.fromkeys(keys))
-        values = await _gather.together([self.get(key, default=MISSING, type=type) for key in wanted])
+        values = await _gather.together([self.get(key, default=MISSING, fresh=fresh, type=type) for key in wanted])
         return {key: value for key, value in zip(wanted, values, strict=True) if value is not MISSING}
 
     async def set_many(
@@ -180,14 +175,17 @@ class Cache(_core.CacheCore):
 
     async def get_or_load(
         self, key: Key, loader: Callable[[], Any], expire: ExpireOption = EXPIRE, *,
-        tags: Iterable[str] = (), fresh: float | Literal["now"] | None = None, type: Any = None,
+        tags: Iterable[str] = (), version: Version = None, fresh: Fresh = None, type: Any = None,
     ) -> Any:  # fmt: skip
         """The value, or what `loader` (plain or async) returns, which is stored. However many call at once, one load runs.
 
-        `expire` may be a function of the result; 0 or less from it: do not store.
+        `expire` may be a function of the result; 0 or less from it: do not store. `version` too: what was loaded is not stored while an
+        invalidation that named a newer one is remembered. `fresh`: as of `get`; a load that began longer ago is not joined.
         """
         if not callable(loader):
             raise TypeError(f"loader: expected a function without arguments, not {loader.__class__.__name__}")
+        if not callable(version):
+            version_of_result(version)
         life = parse_expire_option(expire)
         codec = self._codec_for(type)
         own: list[Any] = []
@@ -204,7 +202,8 @@ class Cache(_core.CacheCore):
             usable_for = expire_of_result(life(own[0])) if callable(life) else life
             if usable_for == 0:
                 return Loaded("answer_only", payload, codec.id)
-            return Loaded("value", payload, codec.id, usable_for)
+            number = version_of_result(version(own[0])) if callable(version) else version
+            return Loaded("value", payload, codec.id, usable_for, version=number)
 
         names = _names(tags)
         outcome = await self._get_or_load(key, load, tags=names, fresh=fresh)
@@ -221,15 +220,37 @@ class Cache(_core.CacheCore):
 
     # Invalidation
 
-    async def invalidate(self, *keys: Key, tags: Iterable[str] = ()) -> Invalidation:
-        """Keys, and everything that carries one of the tags, in one round trip however many they are."""
-        outcome = await self._invalidate(keys, _names(tags))
-        return Invalidation.CONFIRMED if outcome.kind == "invalidated" else Invalidation.PENDING
+    async def invalidate(
+        self, *keys: Key, tags: Iterable[str] = (), version: int | None = None, strict: bool = False
+    ) -> Invalidation:
+        """Keys, and everything that carries one of the tags, in one round trip however many they are.
 
-    async def clear(self) -> Invalidation:
+        `version`: what of the keys is newer stays, and for a minute nothing older is stored by who names a version too. `strict`: raises
+        Unavailable if it is only pending; it is then kept and sent all the same.
+        """
+        return self._invalidation(await self._invalidate(keys, _names(tags), version=version), strict)
+
+    async def clear(self, *, strict: bool = False) -> Invalidation:
         """Everything in this namespace, in every process."""
-        outcome = await self._clear()
-        return Invalidation.CONFIRMED if outcome.kind == "invalidated" else Invalidation.PENDING
+        return self._invalidation(await self._clear(), strict)
+
+    def writing(
+        self, *, keys: Iterable[Key] = (), tags: Iterable[str] = (), strict: bool = True, wait: bool = False
+    ) -> Writing:
+        """`async with cache.writing(keys=["user:42"]): await session.commit()`: from before the commit until after it nothing that was
+        loaded before it is stored in any process; the end invalidates, also after a rollback or a cancellation.
+
+        `strict`: raises Unavailable before the block when Redis is away; False: goes on, and the invalidation is pending. `wait`: the block
+        begins when no process serves from its memory what it had before (`staleness` later). In a thread without a loop: `with`.
+        """
+        return Writing(self, keys, tags, strict=strict, wait=wait)
+
+    def token(self) -> str:
+        """A text for readers in other processes: `get(…, fresh=token)` sees every write of this process that was confirmed by now.
+
+        It says so for a minute, and later nothing; texts that are no such token of this namespace say nothing either, and are no error.
+        """
+        return _fresh.issue(self._settings.namespace)
 
     # Looking in
 
@@ -283,24 +304,29 @@ class Cache(_core.CacheCore):
 
     def _get_or_load(
         self, key: Key, load: Callable[[], Awaitable[Loaded]], *, tags: Sequence[str] = (), skip_value: bool = False,
-        outlive: bool = False, fresh: float | Literal["now"] | None = None,
+        outlive: bool = False, fresh: Fresh = None,
     ) -> Awaitable[_core.Outcome]:  # fmt: skip
-        if fresh is not None and not skip_value:
-            return self._load_unless_fresh(key, load, tags, outlive, fresh)
-        return self._load(key, load, tags=tags, skip_value=skip_value, outlive=outlive)
+        return self._load(key, load, tags=tags, skip_value=skip_value, outlive=outlive, fresh=fresh)
 
-    async def _load_unless_fresh(
-        self,
-        key: Key,
-        load: Callable[[], Awaitable[Loaded]],
-        tags: Sequence[str],
-        outlive: bool,
-        fresh: float | Literal["now"],
+    async def _set(
+        self, key: Key, value: Any, expire: Expire, *, tags: Iterable[str], version: int | None, type: Any
     ) -> _core.Outcome:
-        outcome = await self._read(key, fresh=fresh)
-        if outcome.kind == "hit":
-            return outcome
-        return await self._load(key, load, tags=tags, outlive=outlive)
+        usable_for = parse_expire(expire)
+        codec = self._codec_for(type)
+        return await self._store(
+            key, codec.encode(value), codec=codec.id, usable_for=usable_for, tags=_names(tags), version=version
+        )
+
+    def _invalidation(self, outcome: _core.Outcome, strict: bool = False) -> Invalidation:
+        if is_confirmed(outcome):
+            return Invalidation(True, self.token())
+        if strict:
+            raise Unavailable(f"the invalidation is pending: {outcome.error}")
+        return Invalidation.PENDING
+
+    def _fresh_of(self, given: Any) -> float | None:
+        """Called by native code for what is neither None, "now" nor a float."""
+        return _fresh.parse_fresh(given, self._settings.namespace)
 
     def _codec_for(self, wanted: Any) -> Codec:
         if wanted is None:
@@ -333,7 +359,6 @@ class Cache(_core.CacheCore):
     def _use(self, settings: Settings) -> None:
         self._resolved = settings
         self._enabled = settings.enabled
-        self._staleness = settings.staleness
 
     def _begin(self) -> None:
         """Called at the first operation, and at the first in a forked child, whose parent keeps its engine."""
@@ -362,7 +387,7 @@ class Cache(_core.CacheCore):
             if before is not None:
                 self._use(before)
             else:
-                self._enabled, self._staleness = True, 1.0
+                self._enabled = True
 
         return restore
 

@@ -17,7 +17,7 @@ from tiercel._cached_policy import Policy
 from tiercel._types import MISSING, Loaded
 
 if TYPE_CHECKING:
-    from tiercel._cache import Invalidation
+    from tiercel._invalidation import Invalidation
 
 log = logging.getLogger("tiercel")
 
@@ -88,7 +88,7 @@ class ReadNow(Policy):
 
     def invalidate(self, key: str) -> Invalidation | LeftInvalidation:
         if _sync.may_wait():
-            return _invalidation_of(_sync.wait(self.cache, self.cache._invalidate([key], ())))
+            return self.cache._invalidation(_sync.wait(self.cache, self.cache._invalidate([key], ())))
         loop = asyncio.get_running_loop()
         operation = self.cache._invalidate([key], ())
         # Begun now, and not when a task comes to run: what is read next must not find the old value.
@@ -96,10 +96,13 @@ class ReadNow(Policy):
             operation._begin_at(loop)
         except StopIteration as end:
             ended = loop.create_future()
-            ended.set_result(_invalidation_of(end.value))
+            ended.set_result(self.cache._invalidation(end.value))
             return LeftInvalidation(ended)
         self.cache._forget(key)  # it may be another loop that carries it out
-        return LeftInvalidation(loop.create_task(_end_of(operation)))
+        return LeftInvalidation(loop.create_task(self._end_of(operation)))
+
+    async def _end_of(self, invalidation: _core.Operation[_core.Outcome]) -> Invalidation:
+        return self.cache._invalidation(await invalidation)
 
     def plain(self, target: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(target)
@@ -210,13 +213,3 @@ class ReadNow(Policy):
                 "(Said once.)",
                 self.name,
             )
-
-
-async def _end_of(invalidation: _core.Operation[_core.Outcome]) -> Invalidation:
-    return _invalidation_of(await invalidation)
-
-
-def _invalidation_of(outcome: _core.Outcome) -> Invalidation:
-    from tiercel._cache import Invalidation
-
-    return Invalidation.CONFIRMED if outcome.kind == "invalidated" else Invalidation.PENDING

@@ -13,7 +13,7 @@ from tiercel._types import MISSING, Loaded
 
 if TYPE_CHECKING:
     from tiercel import _core
-    from tiercel._cache import Invalidation
+    from tiercel._invalidation import Invalidation
 
 log = logging.getLogger("tiercel")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 if TYPE_CHECKING:
     from typing_extensions import TypedDict
 
-    from tiercel._cache import Invalidation
+    from tiercel._invalidation import Invalidation
 
     class CachedOptions(TypedDict, total=False):
         """The keywords of `cached`; see tiercel._cached.cached."""

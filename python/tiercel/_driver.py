@@ -172,9 +172,17 @@ class Driver(_core.DriverCore):
 
     def _post_cancel(self, operation: int) -> None:
         owner = self._owner
-        if owner is not None and operation:
-            with contextlib.suppress(RuntimeError):
+        if not operation:
+            return
+        try:
+            if owner is not None:
                 owner.call_soon_threadsafe(self._cancel_by_id, operation)
+                return
+        except RuntimeError:  # closed
+            pass
+        with self._lock:  # nobody becomes the owner meanwhile
+            if self._owner is owner:
+                self._cancel_by_id(operation)
 
     def look_after(self, waiter: _core.Waiter) -> bool:
         """Once per budget, in the home of an operation that the owner was asked for. False: it has ended.
@@ -184,7 +192,7 @@ class Driver(_core.DriverCore):
         if waiter.done():
             return False
         owner = self._owner
-        if waiter.load is not None and waiter.heard and owner is not None:
+        if waiter.patient and waiter.heard and owner is not None:
             waiter.heard = False
             with contextlib.suppress(RuntimeError):
                 owner.call_soon_threadsafe(waiter.hear)

@@ -1,7 +1,7 @@
 """Owns: the exceptions of Tiercel.
 
-Redis being away is not among what a request sees: only `cache.client` and `connect()` raise `Unavailable` and its
-neighbours. What the programmer did wrong is a `ValueError` or `TypeError` as well, so callers need not know this tree.
+Redis being away is not among what a request sees, unless it asks to: only `cache.client`, `writing()`, `strict=True` and
+`connect()` raise `Unavailable` and its neighbours. What the programmer did wrong is a `ValueError` or `TypeError` as well, so callers need not know this tree.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TiercelError(Exception):
 
 
 class Unavailable(TiercelError):
-    """Redis is away or did not answer in time. Raised by `cache.client` alone."""
+    """Redis is away or did not answer in time. Raised by `cache.client`, by `writing()` before its block, and by `strict=True`."""
 
 
 class AuthenticationError(TiercelError):

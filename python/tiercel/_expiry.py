@@ -11,7 +11,15 @@ from datetime import timedelta
 from numbers import Real
 from typing import Any, Final, TypeAlias
 
-__all__ = ["Expire", "ExpireOption", "expire_of_result", "parse_duration", "parse_expire", "parse_expire_option"]
+__all__ = [
+    "Expire",
+    "ExpireOption",
+    "expire_of_result",
+    "parse_duration",
+    "parse_expire",
+    "parse_expire_option",
+    "seconds_of",
+]
 
 Expire: TypeAlias = int | float | str | timedelta | None
 ExpireOption: TypeAlias = Expire | Callable[[Any], Expire]
@@ -43,7 +51,7 @@ def expire_of_result(value: Expire, argument: str = "expire") -> float | None:
     """What a callable of the result answered. 0.0: do not store (it answered 0 or less); None: no expiry."""
     if value is None:
         return None
-    seconds = _seconds(value, argument)
+    seconds = seconds_of(value, argument)
     if seconds <= 0:
         return 0.0
     return _bounded(seconds, value, argument, "None means no expiry")
@@ -51,13 +59,14 @@ def expire_of_result(value: Expire, argument: str = "expire") -> float | None:
 
 def parse_duration(value: float | str | timedelta, argument: str, *, advice: str = "") -> float:
     """Seconds above zero, for expiry and for every setting that is a time."""
-    seconds = _seconds(value, argument)
+    seconds = seconds_of(value, argument)
     if seconds <= 0:
         raise ValueError(_say(f"{argument}: {_short(value)} is not above zero", advice))
     return _bounded(seconds, value, argument, advice)
 
 
-def _seconds(value: object, argument: str) -> float:
+def seconds_of(value: object, argument: str) -> float:
+    """Of any sign; NaN and what is no time: ValueError or TypeError."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, str):

@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tiercel._invalidation import Invalidation
 from tiercel._types import Pattern, Tag
 
 if TYPE_CHECKING:
-    from tiercel._cache import Cache, Invalidation
+    from tiercel._cache import Cache
 
 __all__ = ["CacheInvalidator"]
 
@@ -87,14 +88,12 @@ class CacheInvalidator:
         return declared
 
     async def _invalidate(self, keys: list[str | bytes], tags: list[str], patterns: list[str]) -> Invalidation:
-        from tiercel._cache import Invalidation
-
         confirmed = True
         if keys or tags:
             confirmed = (await self.cache._invalidate(keys, tags)).kind == "invalidated"
         for pattern in patterns:
             confirmed = (await self.cache._invalidate_matching(pattern)).kind == "invalidated" and confirmed
-        return Invalidation.CONFIRMED if confirmed else Invalidation.PENDING
+        return Invalidation(True, self.cache.token()) if confirmed else Invalidation.PENDING
 
 
 def _sorted(stale: list[Any], event: str) -> tuple[list[str | bytes], list[str], list[str], TypeError | None]:

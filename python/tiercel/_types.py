@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 __all__ = ["MISSING", "Loaded", "MissingType", "Pattern", "Tag"]
 
@@ -38,7 +39,7 @@ class Pattern:
     text: str
 
     def __post_init__(self) -> None:
-        _check_name("pattern", self.text, PATTERN_BYTES_MAX)
+        check_name("pattern", self.text, PATTERN_BYTES_MAX)
 
     def __repr__(self) -> str:
         return f"Pattern({self.text!r})"
@@ -51,7 +52,7 @@ class Tag:
     name: str
 
     def __post_init__(self) -> None:
-        _check_name("tag", self.name, TAG_BYTES_MAX)
+        check_name("tag", self.name, TAG_BYTES_MAX)
 
     def __repr__(self) -> str:
         return f"Tag({self.name!r})"
@@ -69,9 +70,22 @@ class Loaded(NamedTuple):
     codec: int = 0
     usable_for: float | None = None
     fresh_for: float | None = None
+    version: int | None = None
 
 
-def _check_name(what: str, text: object, bytes_max: int) -> None:
+Version: TypeAlias = int | Callable[[Any], int | None] | None
+
+
+def version_of_result(version: object) -> int | None:
+    """What a `version=` function answered, or a version given outright."""
+    if version is None:
+        return None
+    if isinstance(version, bool) or not isinstance(version, int) or not 0 <= version < 1 << 64:
+        raise ValueError(f"version: expected an int from 0 to 2**64 - 1, not {version!r:.100}")
+    return version
+
+
+def check_name(what: str, text: object, bytes_max: int) -> None:
     if not isinstance(text, str):
         raise TypeError(f"{what}: expected a str, not {type(text).__name__}")
     if not text:

@@ -10,7 +10,7 @@ import pytest
 
 from support.runs import in_loop
 from tiercel import MISSING, Cache, ConfigurationError, NotCacheable, RedisCache, _core
-from tiercel._cache import Invalidation
+from tiercel._invalidation import Invalidation
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ async def test_a_tag_takes_all_that_carry_it(cache: Cache) -> None:
     await cache.set("a", 1, tags=["users"])
     await cache.set("b", 2, tags=["users", "admins"])
     await cache.set("c", 3, tags=["admins"])
-    assert await cache.invalidate(tags=["users"]) is Invalidation.CONFIRMED
+    assert await cache.invalidate(tags=["users"]) == Invalidation.CONFIRMED
     assert await cache.get_many(["a", "b", "c"]) == {"c": 3}
 
 
@@ -163,7 +163,7 @@ def test_tags_that_cannot_be_meant_are_refused(tags: Any) -> None:
 
 async def test_clear_takes_everything(cache: Cache) -> None:
     await cache.set_many({"a": 1, "b": 2})
-    assert await cache.clear() is Invalidation.CONFIRMED
+    assert await cache.clear() == Invalidation.CONFIRMED
     assert await cache.get_many(["a", "b"]) == {}
 
 
