@@ -123,8 +123,7 @@ class Cache(_core.CacheCore):
     ) -> bool:  # fmt: skip
         """Stores it. False: it was not kept in Redis (away or full). What cannot be cached raises NotCacheable.
 
-        With `version` (0 to 2**64 - 1; equal or newer is taken) False also says: a newer version is there, or a write is under way, and that
-        stays.
+        With `version` (0 to 2**64 - 1; equal or newer is taken) False also says: a newer one is there, or a write is under way.
         """
         outcome = await self._set(key, value, expire, tags=tags, version=version, type=type)
         return outcome.kind == "stored"

@@ -43,6 +43,7 @@ def cached(
     soft_timeout: float | str | timedelta | None = None,
     hard_timeout: float | str | timedelta | None = None,
     condition: Callable[[Any], object] | None = None,
+    version: Callable[[Any], int | None] | None = None,
 ) -> CachedDecorator:
     """Caches what a function returns, under `prefix` and its arguments: docs/reference/keys.md.
 
@@ -55,6 +56,8 @@ def cached(
     soft_timeout  how long a caller waits for the refresh before it takes the stale value (default: not at all)
     hard_timeout  how long a load may take; TimeoutError beyond
     condition     called with the result: store it?
+    version       called with the result, unless that is None: its version. While an invalidation that named a newer one is remembered (a
+                  minute), it is not stored
     """
     _check_naming(prefix, key, key_builder)
     templates = _as_list(tags, "tags", "user:{user_id}")
@@ -65,6 +68,7 @@ def cached(
         "soft_timeout": None if soft_timeout is None else parse_duration(soft_timeout, "soft_timeout"),
         "hard_timeout": None if hard_timeout is None else parse_duration(hard_timeout, "hard_timeout"),
         "condition": _checked_condition(condition),
+        "version": _checked_version(version),
         **_jitter(jitter),
     }
     _check_together(life)
@@ -157,6 +161,14 @@ def _checked_condition(condition: Callable[[Any], object] | None) -> Callable[[A
     if inspect.iscoroutinefunction(condition):
         raise TypeError("condition: it is an async function; whether to store is decided without waiting")
     return condition
+
+
+def _checked_version(version: Callable[[Any], int | None] | None) -> Callable[[Any], int | None] | None:
+    if version is not None and not callable(version):
+        raise TypeError(f"version: expected a function of the result, not {type(version).__name__}")
+    if inspect.iscoroutinefunction(version):
+        raise TypeError("version: it is an async function; what version a result has is told without waiting")
+    return version
 
 
 def _jitter(jitter: float | str | timedelta | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tiercel._cached_plan import Planner, takes_receiver
 from tiercel._cached_template import Template
 from tiercel._errors import NotCacheable
 from tiercel._expiry import expire_of_result
-from tiercel._types import MISSING, Loaded
+from tiercel._types import MISSING, Loaded, version_of_result
 
 if TYPE_CHECKING:
     from tiercel import _core
@@ -42,6 +42,7 @@ class Options:
     soft_timeout: float | None = None
     hard_timeout: float | None = None
     condition: Callable[[Any], object] | None = None
+    version: Callable[[Any], int | None] | None = None
 
 
 class Policy:
@@ -128,9 +129,10 @@ class Policy:
         life = self._life(value)
         if life is MISSING:
             return Loaded("answer_only", payload, self.codec.id)
+        version = self._version(value)
         if life is None or self.options.stale is None:
-            return Loaded("value", payload, self.codec.id, life)
-        return Loaded("value", payload, self.codec.id, life + self.options.stale, life)
+            return Loaded("value", payload, self.codec.id, life, version=version)
+        return Loaded("value", payload, self.codec.id, life + self.options.stale, life, version)
 
     def decoded(self, key: str, outcome: _core.Outcome) -> Any:
         """MISSING: of another codec, or it does not decode, which is counted."""
@@ -177,6 +179,11 @@ class Policy:
             stays = "The function stays uncached." if self.given_up else "Results like this are not cached."
             log.error("%s(): %s %s (Said once.)", self.name, refusal, stays)
         return Loaded("uncacheable")
+
+    def _version(self, value: Any) -> int | None:
+        if self.options.version is None or value is None:
+            return None
+        return version_of_result(self.options.version(value), f"{self.name}(): version")
 
     def _life(self, value: Any) -> Any:
         """Seconds it is fresh; None: no expiry; MISSING: it is not to be stored."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         soft_timeout: float | str | timedelta | None
         hard_timeout: float | str | timedelta | None
         condition: Callable[[Any], object] | None
+        version: Callable[[Any], int | None] | None
 
 
 P = ParamSpec("P")

@@ -1,7 +1,8 @@
 """Owns: the exceptions of Tiercel.
 
 Redis being away is not among what a request sees, unless it asks to: only `cache.client`, `writing()`, `strict=True` and
-`connect()` raise `Unavailable` and its neighbours. What the programmer did wrong is a `ValueError` or `TypeError` as well, so callers need not know this tree.
+`connect()` raise `Unavailable` and its neighbours. What the programmer did wrong is a `ValueError` or `TypeError` as well, so
+callers need not know this tree.
 """
 
 from __future__ import annotations

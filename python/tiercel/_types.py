@@ -76,12 +76,12 @@ class Loaded(NamedTuple):
 Version: TypeAlias = int | Callable[[Any], int | None] | None
 
 
-def version_of_result(version: object) -> int | None:
+def version_of_result(version: object, argument: str = "version") -> int | None:
     """What a `version=` function answered, or a version given outright."""
     if version is None:
         return None
     if isinstance(version, bool) or not isinstance(version, int) or not 0 <= version < 1 << 64:
-        raise ValueError(f"version: expected an int from 0 to 2**64 - 1, not {version!r:.100}")
+        raise ValueError(f"{argument}: expected an int from 0 to 2**64 - 1, not {version!r:.100}")
     return version
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from tiercel._expiry import Expire, parse_expire
+from tiercel._types import version_of_result
 
 if TYPE_CHECKING:
     from tiercel._cache import Cache
@@ -90,8 +91,14 @@ class ReadThrough(Generic[K, V]):
         await self.cache.invalidate(*map(self.key, keys))
 
     async def _get(self, key: K, load: Callable[[], Any]) -> V | None:
-        value: V | None = await self.cache.get_or_load(self.key(key), load, self.expire, tags=self.tags, type=self.type)
+        value: V | None = await self.cache.get_or_load(
+            self.key(key), load, self.expire, tags=self.tags, version=self._version, type=self.type
+        )
         return value
+
+    def _version(self, value: V | None) -> int | None:
+        """Of what was loaded: nobody says."""
+        return None
 
 
 class CacheAside(ReadThrough[K, V]):
@@ -120,7 +127,8 @@ class WriteThrough(CacheAside[K, V]):
     """Writes put the new value into the cache once the repository has it, so no reader pays for the miss.
 
     Two writers of one key who finish in the other order can leave the older value in the cache until it expires: give
-    `version_of`, the number of the value's version, and the older one is refused; or use CacheAside.
+    `version_of`, the number of the value's version, and the older one is refused (`save` still returns: the repository has
+    decided); or use CacheAside.
     """
 
     def __init__(self, *arguments: Any, version_of: Callable[[V], int] | None = None, **options: Any) -> None:
@@ -135,6 +143,9 @@ class WriteThrough(CacheAside[K, V]):
             raise
         await self._put(key, value)
 
+    def _version(self, value: V | None) -> int | None:
+        return None if self._version_of is None or value is None else self._version_of(value)
+
     async def save_many(self, values: Mapping[K, V]) -> None:
         try:
             await self.repository.store_many(values)
@@ -144,12 +155,13 @@ class WriteThrough(CacheAside[K, V]):
         await asyncio.gather(*(self._put(key, value) for key, value in values.items()))
 
     async def _put(self, key: K, value: V) -> None:
-        version = None if self._version_of is None else self._version_of(value)
         kept = False
         try:
-            kept = await self.cache.set(
+            version = None if self._version_of is None else version_of_result(self._version(value), "version_of")
+            outcome = await self.cache._set(
                 self.key(key), value, self.expire, tags=self.tags, type=self.type, version=version
             )
+            kept = outcome.kind == "stored" or outcome.error_code == "superseded"
         finally:
             if not kept:  # not cacheable, or Redis did not take it: at least the old value must go
                 await self.forget(key)

@@ -234,6 +234,12 @@ bool Core::put_in_memory(const EntryRef& entry, Timestamp now) {
   return true;
 }
 
+bool Core::holds_newer(std::string_view key, std::uint64_t version, Timestamp now) {
+  const EntryRef entry = memory.peek(key, now);
+  return entry && entry->facts().has_version && entry->facts().version > version &&
+         tags.check(*entry) == TagTable::Check::current;
+}
+
 void Core::key_changed(std::string_view key) {
   ++changes_;
   memory.erase(key);

@@ -112,6 +112,8 @@ class Core {
   bool put_in_memory(const EntryRef& entry, Timestamp now);
   // Whether a record with these stamps is of the root that stands now, and the server will tell when that changes: an entry does not keep it.
   bool root_is_current(const std::vector<TagStamp>& stamps) const;
+  bool holds_newer(std::string_view key, std::uint64_t version,
+                   Timestamp now);  // for memory://; scripts ask it of Redis
   void key_changed(std::string_view key);  // by a write of our own
   void key_pushed(std::string_view key, Timestamp now);  // the server says that it changed: by another, or by ourselves
   void tag_changed(std::string_view tag);

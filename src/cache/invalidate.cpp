@@ -26,6 +26,8 @@ Error overdue_error() { return {ErrorCode::slow, "Redis did not answer within op
 
 void InvalidateTask::start(Core& core, Timestamp now) {
   core.counters.invalidations.add();
+  if (!core.has_redis() && version_)
+    std::erase_if(keys_, [&](const std::string& key) { return core.holds_newer(key, *version_, now); });
   for (const std::string& key : keys_) removed_ += core.memory.peek(key, now) ? 1 : 0;
   forget_locally(core);
   if (!core.has_redis()) return end(core);

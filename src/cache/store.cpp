@@ -5,6 +5,9 @@
 namespace tiercel {
 
 void StoreTask::start(Core& core, Timestamp now) {
+  if (!core.has_redis() && options_.version && core.holds_newer(key_, *options_.version, now)) {
+    return refuse(core, {ErrorCode::superseded, "a newer version is there", "it was kept"});
+  }
   core.key_changed(key_);
   if (!core.has_redis()) return keep_locally(core, now);
   if (!core.may_use_redis(now)) {
