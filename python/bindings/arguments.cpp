@@ -17,7 +17,7 @@ std::optional<Duration> fresh_of(nb::handle given, nb::handle cache) {
   nb::object read;
   double seconds = PyFloat_CheckExact(given.ptr()) ? PyFloat_AS_DOUBLE(given.ptr()) : -1.0;
   if (!(seconds >= 0)) {
-    read = cache.attr("_fresh_of")(given);
+    read = cache.attr("_parse_fresh")(given);
     if (read.is_none()) return std::nullopt;
     seconds = nb::cast<double>(read);
   }

@@ -14,7 +14,7 @@ namespace tiercel::python {
 
 // All throw nb::python_error, or nanobind's own errors, which become TypeError and ValueError.
 void assign(KeyText& key, nb::handle given);
-// fresh: how old an answer may be. None: as old as the cache promises; "now" and seconds are read here, all else by `cache._fresh_of`.
+// fresh: how old an answer may be. None: as old as the cache promises; "now" and seconds are read here, all else by `cache._parse_fresh`.
 std::optional<Duration> fresh_of(nb::handle given, nb::handle cache);
 // nullopt for None; ValueError for what is no unsigned number of 64 bits.
 std::optional<std::uint64_t> version_of(nb::handle given);

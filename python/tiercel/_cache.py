@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tiercel import _core, _fresh, _gather
 from tiercel._codec import UNTYPED, codec_for
@@ -247,9 +247,14 @@ class Cache(_core.CacheCore):
     def token(self) -> str:
         """A text for readers in other processes: `get(…, fresh=token)` sees every write of this process that was confirmed by now.
 
-        It says so for a minute, and later nothing; texts that are no such token of this namespace say nothing either, and are no error.
+        It says so for a minute, and later nothing. What begins with `t1.` and is no such token of this namespace says nothing either, and is
+        no error; for what may be any text, a cookie or a header, see `fresh_of`.
         """
         return _fresh.issue(self._settings.namespace)
+
+    def fresh_of(self, text: str | None) -> Literal["now"] | None:
+        """What a text from outside is worth as `fresh=`: "now" if it is a token of this namespace and of the last minute."""
+        return "now" if _fresh.accepts(text, self._settings.namespace) else None
 
     # Looking in
 
@@ -323,7 +328,7 @@ class Cache(_core.CacheCore):
             raise Unavailable(f"the invalidation is pending: {outcome.error}")
         return Invalidation.PENDING
 
-    def _fresh_of(self, given: Any) -> float | None:
+    def _parse_fresh(self, given: Any) -> float | None:
         """Called by native code for what is neither None, "now" nor a float."""
         return _fresh.parse_fresh(given, self._settings.namespace)
 

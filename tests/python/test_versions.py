@@ -102,7 +102,7 @@ async def test_write_through_lets_the_newer_value_stand(cache: Cache) -> None:
     await rows.save_many({1: Row("newest", 9), 2: Row("two", 1)})
     assert await rows.get(1) == Row("newest", 9) and await rows.get(2) == Row("two", 1)
     assert await rows.get(3) is None
-    with pytest.raises(ValueError, match="^version_of: expected an int"):
+    with pytest.raises(ValueError, match=r"^version_of: expected an int"):
         await rows.save(2, Row("two", -1))
     assert not await cache.exists("row:2")
 
@@ -129,11 +129,11 @@ async def test_what_is_no_version_is_refused_by_name(cache: Cache, version: Any)
 
 
 def test_a_version_of_a_function_is_a_function_of_its_result(cache: Cache) -> None:
-    with pytest.raises(TypeError, match="^version: expected a function of the result"):
+    with pytest.raises(TypeError, match=r"^version: expected a function of the result"):
         cache.cached("row", version=7)  # type: ignore[typeddict-item]
 
     async def version(_: object) -> int:
         return 1
 
-    with pytest.raises(TypeError, match="^version: it is an async function"):
+    with pytest.raises(TypeError, match=r"^version: it is an async function"):
         cache.cached("row", version=version)  # type: ignore[typeddict-item]
