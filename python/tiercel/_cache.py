@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tiercel._client import Client
     from tiercel._codec import Codec
     from tiercel._expiry import ExpireOption
+    from tiercel._explain import Explanation
     from tiercel._settings import SettingsKeywords
 
 Key = str | bytes
@@ -247,8 +248,8 @@ class Cache(_core.CacheCore):
     def token(self) -> str:
         """A text for readers in other processes: `get(…, fresh=token)` sees every write of this process that was confirmed by now.
 
-        It says so for a minute, and later nothing. What begins with `t1.` and is no such token of this namespace says nothing either, and is
-        no error; for what may be any text, a cookie or a header, see `fresh_of`.
+        It says so for a minute, and later nothing. What begins with `t1.` and is no such token of this namespace says nothing either, and
+        is no error; for what may be any text, a cookie or a header, see `fresh_of`.
         """
         return _fresh.issue(self._settings.namespace)
 
@@ -261,6 +262,15 @@ class Cache(_core.CacheCore):
     def stats(self) -> Stats:
         """Counters, latencies, memory and the state of Redis; see `tiercel._stats.Stats`. From any thread."""
         return stats_of(self._stats(), self._settings.address)
+
+    async def explain(self, key: Key) -> Explanation:
+        """Why a reader of the key gets what he gets: what memory knows of it, what stands in Redis, and what comes of that, in words.
+
+        For people: it asks Redis several times, over the connection of `client`, and counts nothing. See `tiercel._explain.Explanation`.
+        """
+        from tiercel._explain import explain
+
+        return await explain(self, key)
 
     @property
     def client(self) -> Client:
