@@ -85,7 +85,8 @@ def _in_memory(seen: dict[str, Any] | None, staleness: float, *, in_memory: bool
     elif not seen["serves"] and seen["tags_are"] == "unknown":
         why = "Memory has an entry, but must look at its tags again first."
     elif not seen["serves"]:
-        why = f"Memory has an entry, but it could have missed a change for {seen['unsure_for']:.3f} s, more than the staleness of {staleness:g} s."
+        missed = f"it could have missed a change for {seen['unsure_for']:.3f} s"
+        why = f"Memory has an entry, but {missed}, more than the staleness of {staleness:g} s."
     elif not fresh:
         why = "Memory has an entry that is past its expiry: it serves only where stale= asks for it."
     elif in_memory:
