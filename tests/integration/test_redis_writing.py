@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from support.runs import run_child
 from support.servers import Server
 from support.waiting import eventually
 from tiercel import Cache, Unavailable, _core
@@ -260,3 +261,26 @@ def test_threads_write_through_the_loop_of_the_background(redis_server: Server) 
     assert not failures
     assert state(redis_server, "shared") == "nothing"
     asyncio.run(cache.disconnect())
+
+
+async def test_a_process_that_is_killed_within_its_block_leaves_nothing_old_behind(redis_server: Server) -> None:
+    async with Cache(redis_server.url(), op_timeout=5) as cache:
+        await cache.set("key", "old")
+        dies = """
+            import asyncio, os, sys
+            from tiercel import Cache
+
+            async def main():
+                cache = Cache(sys.argv[1], op_timeout=5)
+                async with cache.writing(keys=["key"]):
+                    print("committed", flush=True)
+                    os._exit(0)
+
+            asyncio.run(main())
+        """
+        assert await asyncio.to_thread(run_child, dies, redis_server.url()) == "committed\n"
+        assert await cache.get("key", fresh="now") is None
+        assert await cache.get_or_load("key", lambda: "new") == "new"  # answered, not stored
+        await eventually(lambda: state(redis_server, "key") == "nothing", 5)
+        assert await cache.get_or_load("key", lambda: "new") == "new"
+        await eventually(lambda: state(redis_server, "key") == "value")
