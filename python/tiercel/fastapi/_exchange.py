@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from tiercel import _core
+from tiercel._invalidation import is_confirmed
 from tiercel.fastapi._note import Note
 from tiercel.fastapi._policy import NO_RESPONSE
 from tiercel.fastapi._routes import NOT_FOUND
@@ -41,6 +42,7 @@ class Passage:
         self.scope = scope
         self._send = send
         self._drops: list[str] = []
+        self._pending = False  # the last drop was not confirmed
 
     async def run(self, receive: Receive) -> None:
         try:
@@ -52,8 +54,14 @@ class Passage:
         if message["type"] == "http.response.start":
             await self.note_invalidation(message["status"])
             made_private_where_asked(self.middleware, self.note, self.scope)
-            message = {**message, "headers": outgoing(message, self.note, "BYPASS", self.middleware.x_cache)}
+            headers = outgoing(message, self.note, "BYPASS", self.middleware.x_cache)
+            if self._gives_token(message["status"]) and self.middleware.token is not None:
+                headers.append(self.middleware.token.given(self.scope))
+            message = {**message, "headers": headers}
         await self._send(message)
+
+    def _gives_token(self, status: int) -> bool:
+        return self.request.unsafe and 200 <= status < 400 and not self._pending
 
     async def note_invalidation(self, status: int) -> None:
         if not 200 <= status < 400:
@@ -67,8 +75,10 @@ class Passage:
     async def drop(self) -> None:
         if self._drops:
             try:
-                await self.middleware.cache._invalidate((), tuple(dict.fromkeys(self._drops)))
+                outcome = await self.middleware.cache._invalidate((), tuple(dict.fromkeys(self._drops)))
+                self._pending = not is_confirmed(outcome)
             except Exception:
+                self._pending = True
                 log.exception("stored responses around %s could not be dropped", self.request.path)
 
 

@@ -16,6 +16,7 @@ from tiercel._expiry import Expire, parse_duration
 from tiercel.fastapi._exchange import Exchange, Passage
 from tiercel.fastapi._note import NOTE, Note
 from tiercel.fastapi._routes import Routes
+from tiercel.fastapi._token import carrier_of
 
 __all__ = ["CREDENTIAL_HEADERS", "ResponseCacheMiddleware"]
 
@@ -54,6 +55,8 @@ class ResponseCacheMiddleware:
     body_bytes_max: longer bodies are passed through and not stored. x_cache: whether to send X-Cache.
     age: "reset" leaves Age out of hits whose Cache-Control speaks to clients while their lifetime here came from elsewhere, so that
     clients count from when they got it.
+    freshness_token: "header" or "cookie": answers to writes give a token, tiercel-fresh, and a request that brings it within a minute sees
+    those writes, in whatever process it lands.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class ResponseCacheMiddleware:
         body_bytes_max: int = BODY_BYTES_MAX,
         x_cache: bool = True,
         age: Literal["send", "reset"] = "send",
+        freshness_token: Literal["cookie", "header"] | None = None,
     ) -> None:
         self.app = app
         self.cache = _cache_or_default(cache)
@@ -81,6 +85,7 @@ class ResponseCacheMiddleware:
         if age not in ("send", "reset"):
             raise ValueError(f'age: {age!r} is neither "send" nor "reset"')
         self.reset_age = age == "reset"
+        self.token = carrier_of(self.cache, freshness_token)
         self.identity_cookies = (
             None if identity_cookies is None else frozenset(_names(identity_cookies, "identity_cookies"))
         )
@@ -100,6 +105,8 @@ class ResponseCacheMiddleware:
         if scope["type"] != "http":
             await self._pass(scope, receive, send)
             return
+        if self.token is not None:
+            await self.token.heed(scope)
         found = self.rules.find(scope)
         if type(found) is tuple:
             await send(found[0])
