@@ -7,7 +7,6 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from tiercel import Cache
-from tiercel._cache import Invalidation
 from tiercel._invalidator import CacheInvalidator
 from tiercel._types import Pattern
 
@@ -57,7 +56,7 @@ class Tiercel:
     async def invalidate(self, keys: Sequence[str], tags: Sequence[str], patterns: Sequence[str]) -> bool:
         confirmed = True
         if keys or tags:
-            confirmed = await self.cache.invalidate(*keys, tags=tags) is Invalidation.CONFIRMED
+            confirmed = bool(await self.cache.invalidate(*keys, tags=tags))
         if patterns:
             confirmed = bool(await self._invalidator.emit("changed", patterns=patterns)) and confirmed
         return confirmed

@@ -24,13 +24,6 @@ DELTA = 0.1
 PATIENCE = 0.5  # for what must happen at once, and today does not
 LEASE_SECONDS = 2.0
 
-no_leases = pytest.mark.xfail(strict=True, reason="A1, A4: fills are not compared with a lease yet")
-no_as_of = pytest.mark.xfail(strict=True, reason="A16: flights have no as-of time yet")
-no_way_round_memory = pytest.mark.xfail(
-    strict=True, reason='get_or_load(fresh="now") takes what is in memory when Redis does not answer in time'
-)
-no_shared_flights = pytest.mark.xfail(strict=True, reason="single-flight is per process yet: no leases")
-
 
 class SlowLoad:
     """A loader that has read its value and waits at a gate before it returns it."""
@@ -106,7 +99,7 @@ Invalidate = Callable[[Cache], Any]
 
 @pytest.mark.parametrize(
     "invalidate",
-    [pytest.param(by_key, marks=no_leases), by_tag, pytest.param(by_pattern, marks=no_leases), by_clear],
+    [by_key, by_tag, by_pattern, by_clear],
 )
 async def test_a1_a_value_loaded_before_an_invalidation_is_not_stored_after_it(
     caches: Caches, invalidate: Invalidate
@@ -121,7 +114,6 @@ async def test_a1_a_value_loaded_before_an_invalidation_is_not_stored_after_it(
     assert [await read(one), await read(two)] == ["v2", "v2"]
 
 
-@no_leases
 async def test_a1_the_same_between_two_processes() -> None:
     async with Ground(Plan("a1", 0, workers=2, staleness=DELTA)) as ground:
         one, two = ground.crew
@@ -146,7 +138,6 @@ async def test_a1_within_one_process(caches: Caches, invalidate: Invalidate) -> 
     assert await read(one) == "v2"
 
 
-@no_leases
 async def test_a1_a_fill_that_the_network_held_back_until_after_an_invalidation(
     caches: Caches, redis_server: Server
 ) -> None:
@@ -168,7 +159,6 @@ async def test_a1_a_fill_that_the_network_held_back_until_after_an_invalidation(
             assert await two.get(KEY, fresh="now") is None
 
 
-@no_leases
 async def test_a4_a_late_fill_does_not_pass_under_the_next_lease_of_another_process(caches: Caches) -> None:
     one, two, three = await caches.another(), await caches.another(), await caches.another()
     first, second = SlowLoad("v1"), SlowLoad("v2")
@@ -183,7 +173,6 @@ async def test_a4_a_late_fill_does_not_pass_under_the_next_lease_of_another_proc
     assert await three.get(KEY) == "v2"
 
 
-@no_leases
 async def test_a4_a_late_fill_does_not_pass_under_the_next_lease_of_its_own_process(caches: Caches) -> None:
     one, two, three = await caches.another(), await caches.another(), await caches.another()
     first, second = SlowLoad("v1"), SlowLoad("v2")
@@ -204,7 +193,7 @@ async def test_a4_a_late_fill_does_not_pass_under_the_next_lease_of_its_own_proc
 
 @pytest.mark.parametrize(
     "invalidate",
-    [pytest.param(by_key, marks=no_as_of), by_tag, pytest.param(by_pattern, marks=no_as_of), by_clear],
+    [by_key, by_tag, by_pattern, by_clear],
 )
 async def test_a16_nobody_joins_a_load_that_began_before_an_invalidation_of_delta_ago(
     caches: Caches, invalidate: Invalidate
@@ -274,7 +263,7 @@ async def test_a3_an_invalidation_that_the_network_kept_from_a_reader(
         proxy.release()
 
 
-@pytest.mark.parametrize("ask", ["get", pytest.param("get_or_load", marks=no_way_round_memory)])
+@pytest.mark.parametrize("ask", ["get", "get_or_load"])
 async def test_a3_fresh_now_while_redis_does_not_answer(caches: Caches, redis_server: Server, ask: str) -> None:
     with Proxy(redis_server.port) as proxy:
         one = await caches.another(proxy.url(), op_timeout=0.1, staleness=30)
@@ -378,7 +367,6 @@ async def asked_and_waiting(ground: Ground, number: int) -> None:
         await ground.crew[number].ask("look", key="plain:0", fresh=True)
 
 
-@no_shared_flights
 async def test_two_processes_with_200_callers_each_make_one_load() -> None:
     async with two_processes("flight") as ground:
         one, two = ground.crew
@@ -392,7 +380,6 @@ async def test_two_processes_with_200_callers_each_make_one_load() -> None:
         assert len((await ground.history()).loads) == 1
 
 
-@no_shared_flights
 async def test_a_leader_killed_in_mid_load_costs_the_others_its_lease() -> None:
     async with two_processes("leader") as ground:
         one, two = ground.crew
