@@ -1,6 +1,6 @@
 # The commands a newcomer needs. Each installs by itself what is missing; a second run does no work twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint format bench soak check clean
+.PHONY: help demo test build lint format bench soak simulate check clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):  *## /\1\t/p' Makefile | expand -t 10
@@ -31,6 +31,9 @@ soak:  ## worker processes under faults against real servers, checked, until sto
 
 check:  ## what only the continuous integration runs: second compiler, every preset, fuzzing, lint
 	@scripts/check
+
+simulate:  ## engines, network and Redis in virtual time from fresh seeds until a run fails (SEED=n: from there on)
+	@scripts/simulate $(SEED)
 
 clean:  ## remove everything built
 	rm -rf build .venv dist

@@ -78,8 +78,7 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
   // Without Redis a process hears of no announcement: there a load is good for delta.
   const bool stored = load.began == Timestamp::max();
   if (!stored && (plan_.calm() || outcome.entry->generation() != 0)) judge_window(operation, load.version);
-  if (plan_.calm() && plan_.tracking && operation.kind == Kind::load && !operation.refresh)
-    judge_waiter(operation, outcome, now);
+  if (plan_.calm() && operation.kind == Kind::load && !operation.refresh) judge_waiter(operation, outcome, now);
   if (outcome.kind != End::hit || outcome.entry->generation() == 0) return;
   auto& hits = story(operation.key).hits[operation.engine];
   if (const auto seen = hits.before(operation.begin); seen && *seen > load.version)
@@ -142,7 +141,8 @@ void History::judge_waiter(const Operation& operation, const Outcome& outcome, T
       of_key.troubled >= operation.begin - kAfterTrouble)
     return;
   const auto fill = std::lower_bound(of_key.fills.begin(), of_key.fills.end(), operation.begin);
-  const Duration patience = 6 * plan_.delay_max + kTimers;
+  const Duration polls = plan_.tracking ? Duration{0} : std::chrono::milliseconds{60};   // nobody pushes
+  const Duration patience = 6 * plan_.delay_max + kTimers + polls;
   if (fill != of_key.fills.end() && now > *fill + patience)
     fail(Rule::waiter, operation.key, operation.words + " ended " + seconds(now - *fill) + " after the fill");
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/planted.hpp"
 #include "simulation/world.hpp"
 
 namespace tiercel::sim {
@@ -17,17 +18,18 @@ const std::set<Rule> kBrokenToday{
 };
 
 constexpr const char* kUsage =
-    "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--stories LINES] [--wire] [--plant NAME]\n"
+    "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--stories LINES] [--wire] [--plant all|NAME]\n"
     "  runs N seeds from S on (default: 100 from 1). Rules that are expected to break are counted and do not fail a run\n"
     "  (default: what this engine is known to break; none: all must hold).\n"
     "  --endless goes on until one fails; --versions adds a key whose loads and stores name versions;\n"
     "  --stories: how many lines are told of a run that failed; --wire: with the bytes;\n"
-    "  --plant switches one of the planted bugs on (a build with TIERCEL_PLANTED_BUGS), which must then be caught.\n";
+    "  --plant switches a planted bug on (a build with TIERCEL_PLANTED_BUGS), or each of them in turn (all): it must be caught.\n";
 
 struct Options {
   std::uint64_t seeds = 100, from = 1;
   bool endless = false;
   std::size_t lines = 40;
+  std::string plant;
   RunOptions run{.expected = kBrokenToday};
 };
 
@@ -98,6 +100,42 @@ int run_all(const Options& options) {
   return sums.failed == 0 && repeats ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+// ---- planted bugs
+
+// True: some seed has met it.
+bool catches(planted::Bug bug, const Options& options) {
+  const std::string name(planted::kNames[static_cast<std::size_t>(bug)]);
+  planted::plant(bug);
+  for (std::uint64_t seed = options.from; seed < options.from + options.seeds; ++seed) {
+    const Report report = run(seed, options.run);
+    if (!report.failure) continue;
+    std::printf("caught %s by seed %llu: %s: %s\n", name.c_str(), static_cast<unsigned long long>(seed),
+                std::string(name_of(report.failure->rule)).c_str(), report.failure->text.c_str());
+    return true;
+  }
+  std::printf("MISSED %s in %llu seeds from %llu\n", name.c_str(), static_cast<unsigned long long>(options.seeds),
+              static_cast<unsigned long long>(options.from));
+  return false;
+}
+
+int run_planted(const Options& options) {
+  if (!planted::kCompiledIn) {
+    std::fputs("this build has no planted bugs: configure with -DTIERCEL_PLANTED_BUGS=ON\n", stderr);
+    return EXIT_FAILURE;
+  }
+  int missed = 0;
+  for (std::size_t bug = 1; bug < planted::kNames.size(); ++bug) {
+    if (options.plant == "all" || options.plant == planted::kNames[bug])
+      missed += catches(static_cast<planted::Bug>(bug), options) ? 0 : 1;
+  }
+  return missed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+bool take_plant(std::string_view name, std::string& plant) {
+  plant = name;
+  return name == "all" || planted::named(name);
+}
+
 // ---- arguments
 
 bool take_rules(std::string_view list, std::set<Rule>& rules) {
@@ -124,6 +162,7 @@ bool take_option(std::string_view name, std::string_view value, Options& options
   if (name == "--seeds") return take_number(value, options.seeds);
   if (name == "--from") return take_number(value, options.from);
   if (name == "--stories") return take_number(value, options.lines);
+  if (name == "--plant") return take_plant(value, options.plant);
   if (name == "--expect") return take_rules(value, options.run.expected);
   return false;
 }
@@ -145,6 +184,7 @@ std::optional<Options> take_options(int count, char** words) {
 
 int main(int count, char** words) {
   const auto options = tiercel::sim::take_options(count, words);
+  if (options && !options->plant.empty()) return tiercel::sim::run_planted(*options);
   if (options) return tiercel::sim::run_all(*options);
   std::fputs(tiercel::sim::kUsage, stderr);
   return EXIT_FAILURE;
