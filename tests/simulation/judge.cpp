@@ -140,6 +140,8 @@ void History::judge_waiter(const Operation& operation, const Outcome& outcome, T
   if (outcome.kind != End::hit || of_key.invalidating > 0 || of_key.disturbed >= operation.begin - kAfterChange ||
       of_key.troubled >= operation.begin - kAfterTrouble)
     return;
+  // A fill whose tags had changed by then serves nobody: whoever waited takes its place.
+  if (of_key.invalidated.before(now).value_or(Timestamp{}) >= operation.begin - kAfterTrouble) return;
   const auto fill = std::lower_bound(of_key.fills.begin(), of_key.fills.end(), operation.begin);
   const Duration polls = plan_.tracking ? Duration{0} : std::chrono::milliseconds{60};   // nobody pushes
   const Duration patience = 6 * plan_.delay_max + kTimers + polls;
