@@ -1,5 +1,6 @@
 #include "cache/writing.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "cache/scripts.hpp"
@@ -72,7 +73,23 @@ void WritingTask::begun(Core& core, Timestamp now) {
   if (error_) return options_.strict ? refuse(core, *error_, now) : hold(core, false, now);
   if (!options_.wait) return hold(core, true, now);
   state_ = State::settling;  // until no other process serves from memory what it has not heard of yet
-  core.wake_at(*this, now + core.settings.staleness);
+  settled_at_ = now + core.settings.staleness;
+  core.wake_at(*this, std::min(settled_at_, now + core.settings.lease_for / 3));
+}
+
+void WritingTask::settle(Core& core, Timestamp now) {
+  if (now >= settled_at_) return held_ || !options_.strict ? hold(core, held_, now) : refuse(core, away(), now);
+  renew(core, now);
+  core.wake_at(*this, std::min(settled_at_, now + core.settings.lease_for / 3));
+}
+
+void WritingTask::renew(Core& core, Timestamp now) {
+  if (!core.may_use_redis(now)) {
+    held_ = false;
+    return;
+  }
+  outstanding_ = 0;
+  announce(core, now);
 }
 
 void WritingTask::hold(Core& core, bool confirmed, Timestamp now) {
@@ -161,7 +178,7 @@ void WritingTask::reply(Core& core, Step step, const resp::Value& value, Timesta
     error_ = redis::classify(value.text);
   } else if (of_begin && value.integer < 0) {
     error_ = Error{ErrorCode::refused, "too many writes of the same key or tag at once", "let some of them end"};
-  } else if (state_ == State::holding || state_ == State::ending) {
+  } else if (state_ != State::beginning) {
     held_ = held_ && value.integer == 1;
   }
   if (outstanding_ > 0) return;
@@ -181,14 +198,9 @@ void WritingTask::overdue(Core& core, Timestamp now) {
   const Error slow{ErrorCode::slow, "Redis did not answer within op_timeout", ""};
   switch (state_) {
     case State::settling:
-      return hold(core, true, now);
+      return settle(core, now);
     case State::holding:
-      if (core.may_use_redis(now)) {
-        outstanding_ = 0;
-        announce(core, now);
-      } else {
-        held_ = false;
-      }
+      renew(core, now);
       return core.wake_at(*this, now + core.settings.lease_for / 3);
     case State::beginning:
     case State::ending:

@@ -33,6 +33,8 @@ class WritingTask final : public Task {
   void send_end(Core& core, std::size_t index, Timestamp now);
   void announce(Core& core, Timestamp now);
   void begun(Core& core, Timestamp now);
+  void settle(Core& core, Timestamp now);
+  void renew(Core& core, Timestamp now);
   void hold(Core& core, bool confirmed, Timestamp now);
   void refuse(Core& core, Error why, Timestamp now);
   void finish_end(Core& core);
@@ -43,6 +45,7 @@ class WritingTask final : public Task {
   OperationId end_ = 0;
   unsigned outstanding_ = 0, sent_ = 0;
   bool held_ = true;  // throughout, by all that Redis has answered
+  Timestamp settled_at_{};
   std::optional<Error> error_;
   State state_ = State::beginning;
 };

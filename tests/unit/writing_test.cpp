@@ -97,6 +97,44 @@ TEST(Writing, IsRenewedUntilItsEnd) {
   EXPECT_TRUE(two.a.run(end(two.a, writing)).held);
 }
 
+EngineSettings slow_to_settle() {
+  EngineSettings settings = EngineRig::settings_for(true);
+  settings.staleness = 5s;  // longer than an intent lasts
+  return settings;
+}
+
+TEST(Writing, IsRenewedWhileItWaitsForOthersToHearOfIt) {
+  EngineRig rig(slow_to_settle(), 1);
+  rig.connect();
+  const OperationId writing = begin(rig, {"k"}, {}, {.strict = true, .wait = true});
+  rig.settle();
+  rig.pass(4900ms);
+  EXPECT_FALSE(rig.outcome(writing));
+  EXPECT_TRUE(rig.redis().get("tiercel:v:k"));
+  rig.pass(200ms);
+  ASSERT_EQ(rig.outcome(writing)->kind, Kind::announced);
+  EXPECT_TRUE(rig.run(end(rig, writing)).held);
+}
+
+TEST(Writing, WhoseConnectionWasLostWhileItWaitedIsNotAnnounced) {
+  for (const bool strict : {true, false}) {
+    EngineRig rig(slow_to_settle(), 1);
+    rig.connect();
+    const OperationId writing = begin(rig, {"k"}, {}, {.strict = strict, .wait = true});
+    rig.settle();
+    rig.pass(1s);
+    rig.refuse_connections = true;
+    rig.cut();
+    rig.pass(5s);
+    ASSERT_EQ(rig.outcome(writing)->kind, strict ? Kind::error : Kind::announced);
+    if (strict) continue;
+    EXPECT_TRUE(rig.outcome(writing)->degraded);
+    const Outcome ended = rig.run(end(rig, writing));
+    EXPECT_EQ(ended.kind, Kind::pending);
+    EXPECT_FALSE(ended.held);
+  }
+}
+
 TEST(Writing, TwoOfThemOverlapAndTheLaterEndEndsBoth) {
   Two two;
   const OperationId first = begin(two.a, {"k"}), second = begin(two.b, {"k"});
