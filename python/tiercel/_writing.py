@@ -30,6 +30,7 @@ class Writing:
 
     _id = 0  # of the writing in the engine; 0: there is none to be ended
     _begun_on: Driver | None = None
+    _epoch = 0
 
     def __init__(self, cache: Cache, keys: Iterable[Key], tags: Iterable[str], *, strict: bool, wait: bool) -> None:
         self._cache, self._strict, self._wait = cache, strict, wait
@@ -64,7 +65,9 @@ class Writing:
         self._ended(_sync.wait(self._cache, self._end()))
 
     def __del__(self) -> None:
-        if self._id and self._begun_on is not None:
+        if (
+            self._id and self._begun_on is not None and self._epoch == _core.fork_epoch()
+        ):  # a child's parent ends its own
             self._begun_on._post_cancel(self._id)
 
     def __repr__(self) -> str:
@@ -74,7 +77,7 @@ class Writing:
         if self._entered:
             raise RuntimeError("writing: it is for one block; call cache.writing(…) for each")
         self._entered = True
-        self._begun_on = self._cache._require_driver()
+        self._begun_on, self._epoch = self._cache._require_driver(), _core.fork_epoch()
         # With caching turned off (TIERCEL_ENABLED=0) no commit may fail for want of Redis.
         strict = self._strict = self._strict and self._cache._enabled
         return self._cache._begin_writing(self._keys, self._tags, strict=strict, wait=self._wait)

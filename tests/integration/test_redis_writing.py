@@ -284,3 +284,36 @@ async def test_a_process_that_is_killed_within_its_block_leaves_nothing_old_behi
         await eventually(lambda: state(redis_server, "key") == "nothing", 5)
         assert await cache.get_or_load("key", lambda: "new") == "new"
         await eventually(lambda: state(redis_server, "key") == "value")
+
+
+def test_a_forked_child_leaves_its_parents_write_alone_and_may_end_it_as_an_invalidation(redis_server: Server) -> None:
+    program = """
+        import gc, os, sys
+        from tiercel import Cache
+
+        cache = Cache(sys.argv[1], op_timeout=5)
+
+        def in_child(work):
+            child = os.fork()
+            if child == 0:
+                work()
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+
+        def drop():
+            global write
+            del write
+            gc.collect()
+
+        def end():
+            write.__exit__(None, None, None)
+            assert write.confirmed and not write.held
+
+        for work in (drop, end):
+            write = cache.writing(keys=["key"])
+            write.__enter__()
+            in_child(work)
+            write.__exit__(None, None, None)
+            print(write.confirmed, write.held)
+    """
+    assert run_child(program, redis_server.url()) == "True True\nTrue False\n"
