@@ -117,7 +117,8 @@ class Core {
   void key_changed(std::string_view key);  // by a write of our own
   void key_pushed(std::string_view key, Timestamp now);  // the server says that it changed: by another, or by ourselves
   void tag_changed(std::string_view tag);  // by a write of our own
-  void tag_pushed(std::string_view tag);  // changed, or given a longer life: for what is being loaded, the stamps decide
+  void tag_pushed(
+      std::string_view tag);  // changed, or given a longer life: for what is being loaded, the stamps decide
   std::size_t keys_changed_matching(std::string_view pattern);  // returns how many left memory
   std::size_t forget_matching(std::string_view pattern);  // memory alone; any thread
   void everything_changed();

@@ -76,7 +76,9 @@ void Flight::found(Core& core, Timestamp now) {
   if (lookup_.failed() || lookup_.bid_refused()) return load(core, Store::memory, now);
   if (!lookup_.entry()) return decide(core, now);
   if (options_.skip_value) {  // a refresh: the value goes on serving, and is replaced if it still stands then
-    expected_ = lookup_.seen().stamp;
+    const Lookup::Seen& seen = lookup_.seen();
+    expected_ = seen.stamp;
+    if (seen.header && seen.header->has_version) stands_ = seen.header->version;
     return load(core, Store::over_value, now);
   }
   Outcome outcome = hit(lookup_.entry(), false, now);
@@ -263,7 +265,8 @@ void Flight::fill(Core& core, LoadResult result, Timestamp now) {
     core.counters.sealed.add();
     return land(core, std::move(outcome));
   }
-  const bool admitted = !lease_ || lease_->admits(result.store.version);
+  const std::optional<std::uint64_t>& version = result.store.version;
+  const bool admitted = (!lease_ || lease_->admits(version)) && !(stands_ && version && *version < *stands_);
   if (to_redis && admitted && !fill_->refused()) {
     if (fill_->swap(core, *this, expected_, now)) return core.set_deadline(*this, now);
   } else if (store_ == Store::under_lease && core.remote->ready()) {

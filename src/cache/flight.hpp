@@ -79,6 +79,7 @@ class Flight final : public Task {
   std::vector<TagStamp> stamps_;
   std::string expected_;  // the stamp that must stand under the key when it is filled
   Timestamp as_of_{}, load_started_{}, patient_until_ = kNever;
+  std::optional<std::uint64_t> stands_;  // the version of the value that a refresh goes over
   std::string waited_for_;  // the stamp of the lease that is waited for
   unsigned rounds_ = 0, other_leases_ = 0;
   std::uint32_t generation_ = 0;  // of the session on which its key is tracked; 0: on none

@@ -7,6 +7,12 @@
 
 namespace tiercel {
 
+namespace {
+
+constexpr std::string_view kHeadEnd = "81";  // the header, and the root's stamp, which is the first of the tags
+
+}  // namespace
+
 Lookup::Lookup(std::string key, const std::vector<std::string>& tags, For purpose)
     : key_(std::move(key)), purpose_(purpose) {
   const bool capture = purpose != For::reading;
@@ -17,7 +23,7 @@ Lookup::Lookup(std::string key, const std::vector<std::string>& tags, For purpos
 bool Lookup::start(Core& core, Task& task, Timestamp now) {
   begin_pipeline();
   if (purpose_ == For::storing) value_known_ = true;
-  else if (!ask_value(core, task, now)) return false;
+  else if (!ask_stamp(core, task, now)) return false;
   for (std::size_t index = 0; index < tags_.items().size(); ++index) {
     if (!tags_.recall(core, index) && !tags_.ask(core, task, index, now)) return false;
   }
@@ -25,15 +31,29 @@ bool Lookup::start(Core& core, Task& task, Timestamp now) {
   return true;
 }
 
+bool Lookup::ask_stamp(Core& core, Task& task, Timestamp now) {
+  if (core.remote->tracks()) held_ = core.memory.peek(key_, now);
+  if (!held_) return ask_value(core, task, now);
+  begin_asking(core, now);
+  const std::string record = core.names.value(key_);
+  const std::array<std::string_view, 4> getrange{"GETRANGE", record, "0", kHeadEnd};
+  return core.submit(task, ask::step(ask::stamp), getrange, now, true);
+}
+
 bool Lookup::ask_value(Core& core, Task& task, Timestamp now) {
+  begin_asking(core, now);
+  held_ = {};
+  const std::string record = core.names.value(key_);
+  const std::array<std::string_view, 2> get{"GET", record};
+  return core.submit(task, ask::step(ask::value), get, now, true);
+}
+
+void Lookup::begin_asking(Core& core, Timestamp now) {
   asked_at_ = now;
   changes_ = core.changes();
   value_known_ = done_ = false;
   entry_ = {};
   seen_ = {};
-  const std::string record = core.names.value(key_);
-  const std::array<std::string_view, 2> get{"GET", record};
-  return core.submit(task, ask::step(ask::value), get, now, true);
 }
 
 void Lookup::begin_pipeline() {
@@ -75,6 +95,8 @@ void Lookup::reply(Core& core, Task& task, Step step, const resp::Value& value, 
   }
   if (step.kind == ask::value) {
     take_value(core, task, value, now);
+  } else if (step.kind == ask::stamp) {
+    take_stamp(core, task, value, now);
   } else {
     tags_.reply(core, step, value);
   }
@@ -96,6 +118,34 @@ void Lookup::take_value(Core& core, Task& task, const resp::Value& value, Timest
   }
   entry_ = decode(core, value.text, now);
   if (entry_) check_tags(core, task, now);
+}
+
+// The same stamp is the same record: what memory holds of it is good as of the question. Another one is asked for in full.
+void Lookup::take_stamp(Core& core, Task& task, const resp::Value& value, Timestamp now) {
+  core.redis_latency.record(now - asked_at_);
+  value_known_ = true;
+  if (!value.is_string() || value.text.empty()) return;
+  if (core.pending.covers(key_)) {
+    failed_ = true;
+    return;
+  }
+  const Result<Header> head = decode_header(value.text.substr(0, kHeaderBytes));
+  const std::optional<Stamp> root = root_stamp(value.text);
+  const bool same = head && head->state == RecordState::value && head->stamp == held_->stamp() && root;
+  if (!same) {
+    begin_pipeline();
+    failed_ |= !ask_value(core, task, now);
+    return;
+  }
+  seen_ = {.exists = true, .readable = true, .stamp = std::string(stamp_bytes(value.text)), .header = *head};
+  EntryFacts facts = held_->facts();
+  facts.as_of = asked_at_;
+  facts.generation = core.remote->tracks() ? core.remote->generation() : 0;
+  stamps_ = held_->tags();
+  entry_ = Entry::make(key_, facts, stamps_, held_->payload());
+  stamps_.insert(stamps_.begin(), {std::string(kRootTag), *root});
+  core.counters.verified.add();
+  check_tags(core, task, now);
 }
 
 EntryRef Lookup::decode(Core& core, std::string_view bytes, Timestamp now) {

@@ -1,5 +1,6 @@
 // Owns: asking Redis for a value: one pipeline of tracked GETs for the record and for the tags to capture, then the comparison of its tags'
-// stamps. What is found enters memory when its reply is read, in wire order, so that a later push takes it out again. A load asks once more
+// stamps. What memory holds already, and may not be served without asking, is compared by its stamp alone: its payload does not travel again (A8).
+// What is found enters memory when its reply is read, in wire order, so that a later push takes it out again. A load asks once more
 // behind its bid for the key's lease. Part of a task.
 #pragma once
 
@@ -47,7 +48,10 @@ class Lookup {
   void check_tags(Core& core, Task& task, Timestamp now);
   void settle(Core& core, Task& task, Timestamp now);
   void begin_pipeline();
+  void begin_asking(Core& core, Timestamp now);
   bool ask_value(Core& core, Task& task, Timestamp now);
+  bool ask_stamp(Core& core, Task& task, Timestamp now);
+  void take_stamp(Core& core, Task& task, const resp::Value& value, Timestamp now);
   bool send_bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now);
   bool tags_agree();
 
@@ -55,7 +59,7 @@ class Lookup {
   For purpose_;
   TagFetch tags_;
   std::vector<TagStamp> stamps_;  // the record's, the root's included
-  EntryRef entry_;
+  EntryRef entry_, held_;  // held: what memory has, to be compared
   Seen seen_;
   Timestamp asked_at_{};
   std::uint64_t changes_ = 0;  // of our own, when it was asked

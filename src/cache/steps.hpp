@@ -9,6 +9,7 @@ enum Kind : std::uint16_t {
   value = 1,   // GET of a record
   tag,         // GET of a tag, `index` into the fetch's items
   tag_made,    // SET NX of a tag
+  stamp,       // GETRANGE of the head of a record that memory holds: the same, or not
   bid,         // SET NX of a lease, or the swap that puts one in the place of what may not be served
   renewed,     // swap of a lease for the same with a later deadline
   lease_seen,  // GETRANGE of a lease behind its renewal

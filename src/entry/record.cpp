@@ -188,6 +188,15 @@ Result<Header> decode_header(std::string_view bytes) {
   return frame->header;
 }
 
+std::optional<Stamp> root_stamp(std::string_view head) {
+  ByteReader reader(head.substr(std::min(head.size(), kHeaderBytes)));
+  if (head.size() < kHeaderBytes || head[7] == 0 || reader.u16() != 0)
+    return std::nullopt;  // no tags, or the first has a name
+  const Stamp stamp = read_stamp(reader);
+  if (reader.failed()) return std::nullopt;
+  return stamp;
+}
+
 std::string encode_tag(const TagRecord& tag) {
   std::string out(tag.stamp.view());
   write_u64(out, micros_of(tag.deadline));

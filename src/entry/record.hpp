@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,8 @@ std::string encode_record(const Header& header, const std::vector<TagStamp>& tag
 Result<Record> decode_record(std::string_view bytes);
 // The first 64 bytes alone, as GETRANGE k 0 63 returns them. No checksum can be checked.
 Result<Header> decode_header(std::string_view bytes);
+// The root's stamp from the first 82 bytes of a record: it stands first among the tags. nullopt: it carries none.
+std::optional<Stamp> root_stamp(std::string_view head);
 // The bytes where a record has its stamp, of whatever bytes these are; scripts compare the same (string.sub(h, 9, 24)).
 inline std::string_view stamp_bytes(std::string_view record) {
   return record.size() > 8 ? record.substr(8, 16) : std::string_view{};

@@ -25,7 +25,7 @@ struct Counters {
   Counter misses, stale_hits;
   Counter loads, load_failures, joined, loads_uncached;
   Counter stores, stores_refused, invalidations, pending_overflows;
-  Counter damaged, oversized, decode_failures, verify_failures, sealed;
+  Counter damaged, oversized, decode_failures, verify_failures, sealed, verified;
   Counter pushes, flushes, redis_timeouts, redis_errors, reconnects;
   Counter redis_commands, redis_bytes_in, redis_bytes_out, redis_writes;
 };

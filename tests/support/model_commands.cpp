@@ -120,7 +120,8 @@ void ModelRedis::scan(Client& client, const Words& command) {
     for (const auto& [key, held] : data_) {
       if (glob_match(command[3], key)) page.push_back(key);
     }
-    std::erase_if(page, [this](const std::string& key) { return !get(key); });  // Redis removes what has expired when it meets it
+    std::erase_if(
+        page, [this](const std::string& key) { return !get(key); });  // Redis removes what has expired when it meets it
     const auto half = page.begin() + static_cast<std::ptrdiff_t>(page.size() / 2);
     if (half != page.end()) {
       next = std::to_string(++last_cursor_);
