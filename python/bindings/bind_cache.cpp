@@ -67,13 +67,16 @@ nb::object read(nb::handle self, nb::handle key, nb::handle capture, nb::handle 
   return operation(self, std::move(request));
 }
 
-nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle tags, bool skip_value, bool outlive,
+nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle tags, bool skip_value, bool behind,
                 nb::handle fresh) {
   auto request = std::make_shared<LoadRequest>();
   assign(request->key, key);
   request->loader = std::move(loader);
-  request->options = {
-      .tags = tags_of(tags), .skip_value = skip_value, .fresh = fresh_of(fresh, self), .outlive_callers = outlive};
+  request->options = {.tags = tags_of(tags),
+                      .skip_value = skip_value,
+                      .fresh = fresh_of(fresh, self),
+                      .behind = behind,
+                      .outlive_callers = behind};
   return operation(self, std::move(request));
 }
 
@@ -240,7 +243,7 @@ void bind_cache(nb::module_& m) {
                                         nb::kw_only(), "capture"_a = none, "fresh"_a = nb::none());
   core.attr("_load") = nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a.none(),
                                         "load"_a, nb::kw_only(), "tags"_a = none, "skip_value"_a = false,
-                                        "outlive"_a = false, "fresh"_a = nb::none());
+                                        "behind"_a = false, "fresh"_a = nb::none());
   core.attr("_store") =
       nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a.none(), "payload"_a,
                        nb::kw_only(), "codec"_a, "usable_for"_a.none(), "fresh_for"_a = nb::none(), "tags"_a = none,

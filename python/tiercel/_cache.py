@@ -318,9 +318,9 @@ class Cache(_core.CacheCore):
 
     def _get_or_load(
         self, key: Key, load: Callable[[], Awaitable[Loaded]], *, tags: Sequence[str] = (), skip_value: bool = False,
-        outlive: bool = False, fresh: Fresh = None,
+        behind: bool = False, fresh: Fresh = None,
     ) -> Awaitable[_core.Outcome]:  # fmt: skip
-        return self._load(key, load, tags=tags, skip_value=skip_value, outlive=outlive, fresh=fresh)
+        return self._load(key, load, tags=tags, skip_value=skip_value, behind=behind, fresh=fresh)
 
     async def _set(
         self, key: Key, value: Any, expire: Expire, *, tags: Iterable[str], version: int | None, type: Any

@@ -155,7 +155,7 @@ class ReadNow(Policy):
 
     def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
-            _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True)
+            _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True, behind=True)
         except Exception:
             log.exception(
                 "%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key

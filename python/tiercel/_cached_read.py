@@ -105,7 +105,7 @@ class ReadThrough(Policy):
 
     async def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
-            await self.cache._get_or_load(key, load, tags=tags, skip_value=True, outlive=True)
+            await self.cache._get_or_load(key, load, tags=tags, skip_value=True, behind=True)
         except Exception:
             log.exception(
                 "%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key

@@ -133,7 +133,7 @@ class CacheCore:
         *,
         tags: Sequence[str] = (),
         skip_value: bool = False,
-        outlive: bool = False,
+        behind: bool = False,
         fresh: Fresh = None,
     ) -> Operation[Outcome]: ...
     def _store(

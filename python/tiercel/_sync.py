@@ -44,13 +44,19 @@ def wait(cache: Cache, operation: _core.Operation[T]) -> T:
 
 
 def get_or_load(
-    cache: Cache, key: str | bytes, load: Callable[[], Loaded], *, tags: Sequence[str] = (), skip_value: bool = False
+    cache: Cache,
+    key: str | bytes,
+    load: Callable[[], Loaded],
+    *,
+    tags: Sequence[str] = (),
+    skip_value: bool = False,
+    behind: bool = False,
 ) -> _core.Outcome:
     """`Cache._get_or_load` for `def` functions: one load among all threads, and it runs in the thread of the caller who leads.
 
     On a loop's own thread it cannot wait: the outcome is `run_loader`, unless memory has the value.
     """
-    operation = cache._load(key, load, tags=tags, skip_value=skip_value)
+    operation = cache._load(key, load, tags=tags, skip_value=skip_value, behind=behind)
     if may_wait():
         return wait(cache, operation)
     outcome = operation._if_immediate()

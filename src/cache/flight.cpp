@@ -1,6 +1,7 @@
 #include "cache/flight.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "cache/read.hpp"
 #include "cache/steps.hpp"
@@ -40,6 +41,7 @@ void Flight::join(Core& core, OperationId caller) {
 
 void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
   if (step.kind == ask::renewed || step.kind == ask::lease_seen) return take_renewal(core, step, value);
+  if (state_ == State::electing && step.kind == ask::elected) return take_election(core, value, now);
   if (state_ == State::looking || state_ == State::bidding) {
     lookup_.reply(core, *this, step, value, now);
     if (lookup_.done()) found(core, now);
@@ -51,7 +53,7 @@ void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp no
 }
 
 void Flight::lost(Core& core, Step step, const Error&, Timestamp now) {
-  if (state_ == State::looking || state_ == State::bidding) return load(core, Store::memory, now);
+  if (state_ <= State::bidding) return load(core, Store::memory, now);
   if (state_ != State::filling || step.kind < ask::tag_kept) return;
   // It may have been stored or not. Either is right: it was stored only where its lease stood.
   Outcome outcome;
@@ -66,7 +68,7 @@ void Flight::overdue(Core& core, Timestamp now) {
   if (state_ == State::loading) return renew(core, now);
   core.overran(now);
   if (state_ == State::bidding) give_back(core, now);  // behind the bid, on the same connection
-  if (state_ == State::looking || state_ == State::bidding) return load(core, Store::memory, now);
+  if (state_ <= State::bidding) return load(core, Store::memory, now);
   if (state_ == State::filling) lost(core, ask::step(ask::written), {ErrorCode::slow, "", ""}, now);
 }
 
@@ -75,16 +77,36 @@ void Flight::found(Core& core, Timestamp now) {
       core.remote->tracks() ? core.remote->generation() : 0;  // from here on the server tells of changes to the key
   if (lookup_.failed() || lookup_.bid_refused()) return load(core, Store::memory, now);
   if (!lookup_.entry()) return decide(core, now);
-  if (options_.skip_value) {  // a refresh: the value goes on serving, and is replaced if it still stands then
-    const Lookup::Seen& seen = lookup_.seen();
-    expected_ = seen.stamp;
-    if (seen.header && seen.header->has_version) stands_ = seen.header->version;
-    return load(core, Store::over_value, now);
-  }
+  if (options_.skip_value) return refresh(core, now);
+  land_hit(core, now);
+}
+
+void Flight::land_hit(Core& core, Timestamp now) {
   Outcome outcome = hit(lookup_.entry(), false, now);
   count_hit(core, outcome);
-  outcome.refresh_wanted = outcome.stale;
+  outcome.refresh_wanted = outcome.stale && !options_.skip_value;
   land(core, std::move(outcome));
+}
+
+// The value goes on serving, and is replaced if it still stands when the load has ended.
+void Flight::refresh(Core& core, Timestamp now) {
+  const Lookup::Seen& seen = lookup_.seen();
+  expected_ = seen.stamp;
+  if (seen.header && seen.header->has_version) stands_ = seen.header->version;
+  if (!options_.behind) return load(core, Store::over_value, now);
+  // Elections save work and carry no correctness: the swap does.
+  state_ = State::electing;
+  core.set_deadline(*this, now);
+  const std::string key = core.names.refresh(key_);
+  const std::string life = milliseconds(core.settings.lease_for);
+  const Stamp token = Stamp::roll(core.dice);
+  const std::array<std::string_view, 6> set{"SET", key, token.view(), "NX", "PX", life};
+  if (!core.submit(*this, ask::step(ask::elected), set, now)) load(core, Store::over_value, now);
+}
+
+void Flight::take_election(Core& core, const resp::Value& value, Timestamp now) {
+  if (value.is_null()) return land_hit(core, now);  // another refreshes it
+  load(core, Store::over_value, now);
 }
 
 // ---- bidding and waiting

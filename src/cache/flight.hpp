@@ -43,7 +43,7 @@ class Flight final : public Task {
   void mark_sealed() { outdated_ = outdated_ || state_ >= State::loading; }
 
  private:
-  enum class State : std::uint8_t { looking, bidding, waiting, loading, filling, ended };
+  enum class State : std::uint8_t { looking, electing, bidding, waiting, loading, filling, ended };
   enum class Store : std::uint8_t {
     nowhere,  // its callers' answer alone
     memory,  // Redis is away: for as long as its age allows
@@ -54,6 +54,9 @@ class Flight final : public Task {
   void load_beside_a_write(Core& core, Timestamp now);
   void found(Core& core, Timestamp now);
   bool holds(const Core& core, const Lookup::Seen& seen, Timestamp now) const;
+  void refresh(Core& core, Timestamp now);
+  void take_election(Core& core, const resp::Value& value, Timestamp now);
+  void land_hit(Core& core, Timestamp now);
   void decide(Core& core, Timestamp now);
   void bid(Core& core, Timestamp now);
   void wait(Core& core, const Header& lease, Timestamp now);

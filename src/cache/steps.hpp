@@ -11,6 +11,7 @@ enum Kind : std::uint16_t {
   tag_made,    // SET NX of a tag
   stamp,       // GETRANGE of the head of a record that memory holds: the same, or not
   bid,         // SET NX of a lease, or the swap that puts one in the place of what may not be served
+  elected,     // SET NX of who refreshes a key at present
   renewed,     // swap of a lease for the same with a later deadline
   lease_seen,  // GETRANGE of a lease behind its renewal
   tag_kept,    // a tag's life was extended

@@ -301,6 +301,26 @@ TEST(Refresh, TheOldValueServesUntilTheNewOneReplacesIt) {
   EXPECT_EQ(two.a.found("k"), "new");
 }
 
+TEST(Refresh, OfAllProcessesOneRefreshesBehind) {
+  Two two;
+  two.a.cache("k", "old");
+  LoadOptions behind;
+  behind.skip_value = behind.behind = behind.outlive_callers = true;
+  const OperationId a = two.a.engine->get_or_load("k", behind, two.a.now);
+  const OperationId b = two.b.engine->get_or_load("k", behind, two.b.now);
+  two.settle();
+  ASSERT_EQ(two.a.loads.size() + two.b.loads.size(), 1u);
+  EngineRig& elected = two.a.loads.empty() ? two.b : two.a;
+  EngineRig& other = two.a.loads.empty() ? two.a : two.b;
+  const OperationId others = two.a.loads.empty() ? a : b;
+  EXPECT_EQ(other.outcome(others)->kind, Kind::hit);
+  EXPECT_EQ(other.value(*other.outcome(others)), "old");
+  elected.finish_load("new");
+  two.settle();
+  EXPECT_EQ(two.stored("k"), "new");
+  EXPECT_EQ(other.found("k"), "<none>");
+}
+
 TEST(Refresh, StoresNothingOverAnInvalidation) {
   Two two;
   two.a.cache("k", "old");
