@@ -25,6 +25,7 @@ void World::do_fault(Fault fault) {
       return process.crash(chance.between(1ms, 500ms));
     case Fault::cut:
     case Fault::hole:
+    case Fault::slow:
     case Fault::refuse:
     case Fault::pause_redis:
       return fault_of_network(fault);
@@ -37,6 +38,7 @@ void World::do_fault(Fault fault) {
 void World::fault_of_network(Fault fault) {
   if (fault == Fault::cut) network.cut_one();
   if (fault == Fault::hole) network.make_hole();
+  if (fault == Fault::slow) network.slow_down();
   if (fault == Fault::refuse) network.refuse_until(schedule.now() + chance.between(10ms, 3s));
   if (fault == Fault::pause_redis) network.pause_redis_until(schedule.now() + chance.between(5ms, 2s));
 }

@@ -44,6 +44,7 @@ LoadIndex History::begin_load(OperationIndex caller, std::string_view key, bool 
   if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins load " + std::to_string(load));
   if (away) story(key).troubled = now;
   else judge_herd(loads_[load], now);
+  for (const LoadIndex other : story(key).running) loads_[other].alone = loads_[load].alone = false;
   story(key).running.push_back(load);
   return load;
 }
@@ -59,6 +60,7 @@ void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
   if (!std::exchange(ended.running, false)) return;
   std::erase(story(ended.key).running, load);
   if (!gave_value) story(ended.key).troubled = now;
+  else if (plan_.calm()) to_be_stored_.emplace_back(now, load);
   if (trace_.on)
     trace_.add(now, ended.key,
                "load " + std::to_string(load) + " ends" +

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -43,6 +44,7 @@ struct Load {
   Timestamp began{};
   std::uint64_t version = 0;  // what it read
   bool refresh = false, running = true;
+  bool alone = true;  // no other of the key ran with it
 };
 using LoadIndex = std::size_t;
 
@@ -58,6 +60,7 @@ class History {
   OperationIndex begin(Operation operation, Timestamp now);
   void end(OperationIndex index, const Outcome& outcome, Timestamp now, Duration paused);
   void leave(OperationIndex index, Timestamp now);  // cancelled, or its process died: no end is owed
+  void check_stored(Timestamp now);  // the loads that have ended long enough ago
   void check_late(OperationIndex index, Timestamp now, Duration paused);
   const Operation& operation(OperationIndex index) const { return operations_[index]; }
 
@@ -121,6 +124,7 @@ class History {
   std::set<Rule> expected_;
   std::vector<Operation> operations_;
   std::vector<Load> loads_;
+  std::deque<std::pair<Timestamp, LoadIndex>> to_be_stored_;  // ended, and when
   std::map<std::string, Story> stories_;
   std::array<std::uint64_t, kRules> counts_{};
   std::optional<Failure> failure_;

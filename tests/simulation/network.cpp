@@ -42,7 +42,8 @@ void Network::abandon(Wire& wire) {
 
 void Network::push(Wire& wire, Wire::Direction& direction, Wire::Piece piece) {
   direction.pieces.push_back(std::move(piece));
-  direction.last_due = std::max(direction.last_due, schedule_.now() + delay());
+  const Duration more = schedule_.now() < direction.slow_until ? direction.slower_by : Duration{0};
+  direction.last_due = std::max(direction.last_due, schedule_.now() + delay() + more);
   schedule_.at(direction.last_due, [this, &wire, &direction] { arrive(wire, direction); });
 }
 
@@ -122,9 +123,18 @@ void Network::make_hole() {
   if (which != 0) wire->down.hole_until = until;
 }
 
+void Network::slow_down() {
+  Wire* wire = any_alive();
+  if (wire == nullptr) return;
+  Wire::Direction& direction = chance_.of(0.5) ? wire->up : wire->down;
+  direction.slow_until = schedule_.now() + chance_.between(1s, 8s);
+  direction.slower_by = chance_.between(20ms, 2s);
+}
+
 void Network::heal() {
   refusing_until_ = redis_paused_until_ = {};
-  for (const auto& wire : wires_) wire->up.hole_until = wire->down.hole_until = {};
+  for (const auto& wire : wires_)
+    wire->up.hole_until = wire->down.hole_until = wire->up.slow_until = wire->down.slow_until = {};
 }
 
 }  // namespace tiercel::sim

@@ -46,7 +46,8 @@ class Wire {
   };
   struct Direction {
     std::deque<Piece> pieces;
-    Timestamp last_due{}, hole_until{};
+    Timestamp last_due{}, hole_until{}, slow_until{};
+    Duration slower_by{0};
     bool lost = false;  // nothing arrives any more
     Duration late{0};  // what is under way arrives so much later
   };
@@ -68,6 +69,7 @@ class Network {
   // ---- faults
   void cut_one();
   void make_hole();
+  void slow_down();
   void refuse_until(Timestamp until) { refusing_until_ = until; }
   void pause_redis_until(Timestamp until) { redis_paused_until_ = until; }
   bool redis_paused() const { return schedule_.now() < redis_paused_until_; }

@@ -1,5 +1,6 @@
 #include "simulation/plan.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace tiercel::sim {
@@ -8,15 +9,15 @@ using namespace std::chrono_literals;
 
 std::string_view name_of(Fault fault) {
   static constexpr std::array<std::string_view, kFaults> names{
-      "cut",  "hole",    "refuse",    "pause_redis",    "flush", "evict", "untrack",
-      "full", "restart", "set_clock", "forget_scripts", "pause", "crash"};
+      "cut",     "hole", "slow",    "refuse",    "pause_redis",    "flush", "evict",
+      "untrack", "full", "restart", "set_clock", "forget_scripts", "pause", "crash"};
   return names[static_cast<std::size_t>(fault)];
 }
 
 std::string_view name_of(Rule rule) {
-  static constexpr std::array<std::string_view, kRules> names{"stale",   "stale_asked", "own_write", "window",
-                                                              "back",    "herd",        "waiter",    "late",
-                                                              "outcome", "convergence", "storm"};
+  static constexpr std::array<std::string_view, kRules> names{"stale", "stale_asked", "own_write",   "window",
+                                                              "back",  "herd",        "waiter",      "unstored",
+                                                              "late",  "outcome",     "convergence", "storm"};
   return names[static_cast<std::size_t>(rule)];
 }
 
@@ -54,8 +55,9 @@ std::set<Fault> some_faults(Chance& chance) {
 }  // namespace
 
 Plan::Plan(std::uint64_t seed, bool with_versions)
-    : keys{{"k0", {"t0"}}, {"k1", {"t0", "t1"}}, {"k2", {"t1"}}, {"k3", {"t2"}}, {"k4", {}}}, tags{"t0", "t1", "t2"} {
+    : keys{{"k0", {"t0"}}, {"k1", {"t0", "t1"}}, {"k2", {"t1", "t2"}}, {"k3", {}}, {"k4", {}}}, tags{"t0", "t1", "t2"} {
   Chance chance(seed ^ 0x706c616e);
+  std::rotate(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(chance.below(keys.size())), keys.end());
   keys.resize(chance.of(0.5) ? keys.size() : 1 + chance.below(2));
   if (with_versions && chance.of(0.5)) keys.push_back({"v0", {"t1"}});  // its loads and stores name versions
   processes = static_cast<unsigned>(2 + chance.below(3));

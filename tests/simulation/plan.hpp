@@ -15,6 +15,7 @@ namespace tiercel::sim {
 enum class Fault : std::uint8_t {
   cut,          // a connection ends; what was under way is lost, or comes late
   hole,         // nothing passes in one direction for a while
+  slow,         // all of one connection comes much later, for a while
   refuse,       // new connections are refused for a while
   pause_redis,  // Redis hangs for a while
   flush,        // Redis forgets everything
@@ -27,7 +28,7 @@ enum class Fault : std::uint8_t {
   pause,  // a process does nothing for a while
   crash,  // a process dies, and a new one comes in its place
 };
-inline constexpr int kFaults = 13;
+inline constexpr int kFaults = 14;
 std::string_view name_of(Fault fault);
 
 // What may be wrong. Those a caller expects are counted; others end the run.
@@ -39,12 +40,13 @@ enum class Rule : std::uint8_t {
   back,         // a hit of an older version than an earlier hit of the same engine
   herd,         // two loads of one key at once where nothing fails
   waiter,       // waited for a fill for longer than a push and two round trips, where nothing fails
+  unstored,     // a load that led, where nothing fails, and whose value Redis does not hold then
   late,         // did not end within its bound
   outcome,      // ended twice, or as it must not end, or with somebody else's bytes
   convergence,  // after the faults, everything invalidated: a process still holds something old
   storm,        // the run does not end
 };
-inline constexpr int kRules = 11;
+inline constexpr int kRules = 12;
 std::string_view name_of(Rule rule);
 
 struct Key {

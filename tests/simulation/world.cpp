@@ -62,6 +62,7 @@ void World::tend() {
     network.carry();
   }
   for (auto& process : processes) process->check_late();
+  history.check_stored(schedule.now());
   schedule.in(100ms, [this] { tend(); });
 }
 
