@@ -44,7 +44,7 @@ LoadIndex History::begin_load(OperationIndex caller, std::string_view key, bool 
   if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins load " + std::to_string(load));
   if (away) story(key).troubled = now;
   else judge_herd(loads_[load], now);
-  for (const LoadIndex other : story(key).running) loads_[other].alone = loads_[load].alone = false;
+  loads_[load].first = story(key).running.empty();
   story(key).running.push_back(load);
   return load;
 }

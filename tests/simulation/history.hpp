@@ -44,7 +44,7 @@ struct Load {
   Timestamp began{};
   std::uint64_t version = 0;  // what it read
   bool refresh = false, running = true;
-  bool alone = true;  // no other of the key ran with it
+  bool first = true;  // no other of the key ran when it began: those that began behind it lead nothing
 };
 using LoadIndex = std::size_t;
 

@@ -149,7 +149,7 @@ void History::judge_waiter(const Operation& operation, const Outcome& outcome, T
     fail(Rule::waiter, operation.key, operation.words + " ended " + seconds(now - *fill) + " after the fill");
 }
 
-// Where nobody invalidated, nobody failed and nobody else loaded, a load led, and its value is in Redis soon after.
+// Where nobody invalidated and nobody failed, the first load led, and its value is in Redis soon after it.
 void History::check_stored(Timestamp now) {
   const Duration patience = 4 * plan_.delay_max + kTimers;
   while (!to_be_stored_.empty() && to_be_stored_.front().first + patience < now) {
@@ -157,7 +157,7 @@ void History::check_stored(Timestamp now) {
     to_be_stored_.pop_front();
     const Load& load = loads_[index];
     const Story& of_key = story(load.key);
-    if (!load.alone || load.refresh || of_key.invalidating > 0 || of_key.disturbed >= load.began - kAfterChange ||
+    if (!load.first || load.refresh || of_key.invalidating > 0 || of_key.disturbed >= load.began - kAfterChange ||
         of_key.troubled >= load.began - kAfterTrouble)
       continue;
     const auto fill = std::lower_bound(of_key.fills.begin(), of_key.fills.end(), ended);
