@@ -3,6 +3,10 @@
 
 namespace tiercel::sim {
 
+namespace {
+constexpr Duration kDecided = std::chrono::milliseconds{200};  // a load may begin so long after it was decided on
+}
+
 History::History(const Plan& plan, Trace& trace, std::set<Rule> expected)
     : plan_(plan), trace_(trace), expected_(std::move(expected)) {}
 
@@ -44,7 +48,7 @@ LoadIndex History::begin_load(OperationIndex caller, std::string_view key, bool 
   if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins load " + std::to_string(load));
   if (away) story(key).troubled = now;
   else judge_herd(loads_[load], now);
-  loads_[load].first = story(key).running.empty();
+  loads_[load].first = story(key).running.empty() && story(key).load_ended + kDecided < now;
   story(key).running.push_back(load);
   return load;
 }
@@ -59,6 +63,7 @@ void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
   Load& ended = loads_[load];
   if (!std::exchange(ended.running, false)) return;
   std::erase(story(ended.key).running, load);
+  story(ended.key).load_ended = now;
   if (!gave_value) story(ended.key).troubled = now;
   else if (plan_.calm()) to_be_stored_.emplace_back(now, load);
   if (trace_.on)

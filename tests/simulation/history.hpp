@@ -102,6 +102,7 @@ class History {
     std::vector<Timestamp> fills;
     std::vector<LoadIndex> running;
     unsigned invalidating = 0;
+    Timestamp load_ended{};
     Timestamp disturbed{}, troubled{};  // last: an invalidation, a load that gave no value
   };
 
