@@ -46,7 +46,7 @@ LoadIndex History::begin_load(OperationIndex caller, std::string_view key, bool 
   loads_.push_back({std::string(key), operation.engine, now, 0, operation.refresh, true});
   const LoadIndex load = loads_.size() - 1;
   if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins load " + std::to_string(load));
-  if (away) story(key).troubled = now;
+  if (away || operation.refresh) story(key).troubled = now;  // a refresh has no lease, and its fill may come first
   else judge_herd(loads_[load], now);
   loads_[load].first = story(key).running.empty() && story(key).load_ended + kDecided < now;
   story(key).running.push_back(load);
@@ -64,7 +64,7 @@ void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
   if (!std::exchange(ended.running, false)) return;
   std::erase(story(ended.key).running, load);
   story(ended.key).load_ended = now;
-  if (!gave_value) story(ended.key).troubled = now;
+  if (!gave_value || ended.refresh) story(ended.key).troubled = now;
   else if (plan_.calm()) to_be_stored_.emplace_back(now, load);
   if (trace_.on)
     trace_.add(now, ended.key,
