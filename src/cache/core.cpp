@@ -287,12 +287,6 @@ void Core::tag_changed(std::string_view tag) {
   seal_hurt(flights.where([tag](const Flight& flight) { return flight.has_tag(tag); }));
 }
 
-void Core::tag_pushed(std::string_view tag) {
-  tags.drop(tag);
-  for (Flight* flight : flights.where([tag](const Flight& flight) { return flight.has_tag(tag); }))
-    flights.set_aside(*flight);
-}
-
 std::size_t Core::forget_matching(std::string_view pattern) {
   return memory.erase_if([pattern](const Entry& entry) { return glob_match(pattern, entry.key()); });
 }

@@ -125,7 +125,8 @@ struct LoadOptions {
   std::vector<std::string> tags;  // known before the load: stamped before it starts
   bool skip_value = false;  // refresh: do not look, load
   std::optional<Duration> fresh;  // as of a read; also of the load that is joined
-  bool behind = false;  // a refresh that nobody waits for: of all processes one loads, the others end as `hit` with what stands
+  bool behind =
+      false;  // a refresh that nobody waits for: of all processes one loads, the others end as `hit` with what stands
   bool outlive_callers = false;  // go on although all callers have left
 };
 

@@ -46,7 +46,7 @@ void Link::on_invalidated(std::string_view redis_key) {
     case KeySpace::Kind::value:
       return core_.key_pushed(named->name, now_);
     case KeySpace::Kind::tag:
-      return core_.tag_pushed(named->name);
+      return core_.tag_changed(named->name);
     case KeySpace::Kind::root:
       return core_.tag_changed(kRootTag);
     case KeySpace::Kind::refresh:

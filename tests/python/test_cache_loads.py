@@ -96,7 +96,7 @@ async def test_a_load_that_may_outlive_its_callers_goes_on_and_is_stored(cache: 
         await done.wait()
         return Loaded("value", cache._codecs.encode(5), cache._codecs.id, 60.0)
 
-    call = asyncio.ensure_future(cache._get_or_load("key", load, outlive=True))
+    call = asyncio.ensure_future(cache._get_or_load("key", load, behind=True))
     await settle()
     call.cancel()
     await settle()

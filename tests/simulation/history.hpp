@@ -74,6 +74,7 @@ class History {
   static std::string payload(LoadIndex load, std::string_view key) {
     return std::string(key) + "|" + std::to_string(load) + "|";
   }
+  void disturb(const std::string& key, Timestamp now) { story(key).disturbed = now; }
   void filled(std::string_view key, Timestamp now) { story(key).fills.push_back(now); }  // Redis holds a new value
 
   void fail(Rule rule, std::string_view key, std::string text);
