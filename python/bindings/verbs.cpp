@@ -149,7 +149,8 @@ Outcome BeginWritingRequest::unanswered() const { return owner_is_slow(Outcome::
 void BeginWritingRequest::given_up(Engine& engine) const { forget(engine, keys, tags); }
 
 OperationId EndWritingRequest::submit(Engine& engine, Timestamp now) {
-  return &engine == begun_on.get() ? engine.end_writing(writing, now) : engine.invalidate(keys, tags, now);
+  const OperationId ended = &engine == begun_on.get() ? engine.end_writing(writing, now) : 0;
+  return ended != 0 ? ended : engine.invalidate(keys, tags, now);
 }
 
 Outcome EndWritingRequest::unanswered() const { return owner_is_slow(Outcome::Kind::pending); }

@@ -130,14 +130,13 @@ PyObject* exception(PyObject* self, PyObject*) {
   return nothing;
 }
 
-// The owner has not answered within the budget. A later answer finds nobody.
+// The owner has not answered within the budget. A later answer finds nobody. False: it had answered this moment.
 PyObject* give_up(PyObject* self, PyObject*) {
   Waiter* waiter = as_waiter(self);
-  if (waiter->state == Waiter::State::pending) {
-    waiter->request->given_up(*waiter->driver->engine);
-    resolve(waiter, waiter->request->unanswered(), false);
-  }
-  Py_RETURN_NONE;
+  if (waiter->state != Waiter::State::pending) Py_RETURN_FALSE;
+  waiter->request->given_up(*waiter->driver->engine);
+  resolve(waiter, waiter->request->unanswered(), false);
+  Py_RETURN_TRUE;
 }
 
 // The same for a load that has come to its end in the caller's own loop while the owner did not answer: its value is the answer.
@@ -155,8 +154,9 @@ PyObject* give_up_with(PyObject* self, PyObject* const* arguments, Py_ssize_t co
   EntryFacts facts;
   facts.codec = static_cast<CodecId>(codec);
   outcome.entry = Entry::make("-", facts, {}, {bytes, static_cast<std::size_t>(size)});
-  if (waiter->state == Waiter::State::pending) resolve(waiter, std::move(outcome), false);
-  Py_RETURN_NONE;
+  if (waiter->state != Waiter::State::pending) Py_RETURN_FALSE;
+  resolve(waiter, std::move(outcome), false);
+  Py_RETURN_TRUE;
 }
 
 PyObject* hear(PyObject* self, PyObject*) {

@@ -201,10 +201,11 @@ class Driver(_core.DriverCore):
         if own is not None and own.loaded is None and own.failure is None:
             return True  # the caller's own loader runs in the caller's home: it will answer
         if own is not None and own.loaded is not None:
-            waiter.give_up_with(own.loaded.payload, own.loaded.codec)
+            given_up = waiter.give_up_with(own.loaded.payload, own.loaded.codec)
         else:
-            waiter.give_up()
-        self._post_cancel(waiter.id)
+            given_up = waiter.give_up()
+        if given_up:  # else the owner has answered this moment, and what it has begun is the caller's
+            self._post_cancel(waiter.id)
         return False
 
     # What the engine wants

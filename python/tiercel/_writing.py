@@ -91,6 +91,12 @@ class Writing:
 
     def _end(self) -> _core.Operation[_core.Outcome]:
         writing, self._id = self._id, 0
+        begun_on = self._begun_on
+        if writing and begun_on is not None and begun_on is not self._cache._require_driver():
+            # The block ends on another engine (of `cache.testing()`, of a forked child): what it announced is withdrawn where it began.
+            if self._epoch == _core.fork_epoch():
+                begun_on._post_cancel(writing)
+            writing = 0
         if not writing:
             return self._cache._invalidate(self._keys, self._tags)
         return self._cache._end_writing(self._begun_on, writing, self._keys, self._tags)

@@ -241,9 +241,9 @@ OperationId Engine::begin_writing(std::span<const std::string> keys, std::span<c
 OperationId Engine::end_writing(OperationId writing, Timestamp now) {
   const Turn turn(*impl_, now);
   Core& core = impl_->core;
-  const OperationId id = core.next_id();
   auto* task = dynamic_cast<WritingTask*>(core.find_task(writing));
-  TIERCEL_REQUIRE(task != nullptr);
+  if (task == nullptr || task->ends()) return 0;
+  const OperationId id = core.next_id();
   task->end(core, id, now);
   return id;
 }

@@ -210,7 +210,7 @@ class Engine {
   // Ends as `announced`, and is held until end_writing, or as an error: then it is over. cancel() before its end ends the writing.
   OperationId begin_writing(std::span<const std::string> keys, std::span<const std::string> tags,
                             WritingOptions options, Timestamp now);
-  // After commit or rollback: as invalidate(), `held`. Requires one that was announced and has not ended.
+  // After commit or rollback: as invalidate(), `held`. 0: there is no such writing, or it has ended.
   OperationId end_writing(OperationId writing, Timestamp now);
   OperationId invalidate_matching(std::string_view pattern, Timestamp now);
   OperationId clear(Timestamp now);  // everything of this namespace, by the root stamp

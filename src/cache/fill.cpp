@@ -109,7 +109,7 @@ void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now)
       refused_ =
           value.is_error() ? redis::classify(value.text) : Error{ErrorCode::protocol, "SET was not answered by OK", ""};
       core.counters.redis_errors.add();
-    } else if (!core.remote->tracks()) {
+    } else if (!core.remote->tracks() && !core.pending.covers(entry_->key())) {
       entry_->tags_current_at.store(epoch_, std::memory_order_relaxed);  // no push will tell more; its age bounds it
       core.put_in_memory(entry_, now);
     }

@@ -53,6 +53,7 @@ void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp no
 }
 
 void Flight::lost(Core& core, Step step, const Error&, Timestamp now) {
+  if (lease_ && (step.kind == ask::renewed || step.kind == ask::lease_seen)) return lease_->answer_lost();
   if (state_ <= State::bidding) return load(core, Store::memory, now);
   if (state_ != State::filling || step.kind < ask::tag_kept) return;
   // It may have been stored or not. Either is right: it was stored only where its lease stood.
@@ -73,8 +74,7 @@ void Flight::overdue(Core& core, Timestamp now) {
 }
 
 void Flight::found(Core& core, Timestamp now) {
-  generation_ =
-      core.remote->tracks() ? core.remote->generation() : 0;  // from here on the server tells of changes to the key
+  generation_ = lookup_.tracked_on();  // from here on the server tells of changes to the key
   if (lookup_.failed() || lookup_.bid_refused()) return load(core, Store::memory, now);
   if (!lookup_.entry()) return decide(core, now);
   if (options_.skip_value) return refresh(core, now);
@@ -93,6 +93,7 @@ void Flight::refresh(Core& core, Timestamp now) {
   const Lookup::Seen& seen = lookup_.seen();
   expected_ = seen.stamp;
   if (seen.header && seen.header->has_version) stands_ = seen.header->version;
+  if (lookup_.tag_written()) return load_beside_a_write(core, now);
   if (!options_.behind) return load(core, Store::over_value, now);
   // Elections save work and carry no correctness: the swap does.
   state_ = State::electing;
@@ -124,11 +125,16 @@ bool Flight::holds(const Core& core, const Lookup::Seen& seen, Timestamp now) co
 // Nothing that serves stands under the key: what does, decides.
 void Flight::decide(Core& core, Timestamp now) {
   const Lookup::Seen& seen = lookup_.seen();
+  if (lookup_.tag_written()) {
+    if (state_ == State::bidding) give_back(core, now);
+    return load_beside_a_write(core, now);
+  }
   if (lease_ && lease_->is_ours(seen)) {
     expected_ = lease_->stamp();
     return load(core, Store::under_lease, now);
   }
-  if (++rounds_ > kRoundsMax) return load(core, Store::nowhere, now);
+  if (seen.stamp != waited_for_) ++rounds_;
+  if (rounds_ > kRoundsMax) return load(core, Store::nowhere, now);
   if (!holds(core, seen, now)) return bid(core, now);
   if (seen.header->state == RecordState::intent) return load_beside_a_write(core, now);
   if (options_.skip_value) return bid(core, now);
@@ -138,6 +144,7 @@ void Flight::decide(Core& core, Timestamp now) {
 
 void Flight::bid(Core& core, Timestamp now) {
   state_ = State::bidding;
+  generation_ = 0;
   as_of_ = now;
   lease_.emplace(core);
   const std::string lease = lease_->bid(core, lookup_.seen(), now);
@@ -162,6 +169,7 @@ void Flight::wait(Core& core, const Header& lease, Timestamp now) {
 
 void Flight::woken(Core& core, Timestamp now) {
   if (state_ != State::waiting) return;
+  generation_ = 0;  // what was pushed is tracked no more
   core.stop_waiting(key_, id);
   if (!core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);
   if (now >= patient_until_) return load(core, Store::nowhere, now);
@@ -297,7 +305,8 @@ void Flight::fill(Core& core, LoadResult result, Timestamp now) {
     remove_quietly(core, key_, now);
   }
   if (!to_redis && fill_->refused()) forget_old(core);
-  if (!to_redis && store_ != Store::nowhere) fill_->keep(core, now);
+  const bool newer_held = version && core.holds_newer(key_, *version, now);
+  if (!to_redis && store_ != Store::nowhere && !newer_held) fill_->keep(core, now);
   if (fill_->refused()) core.counters.stores_refused.add();
   else if (!core.has_redis()) core.counters.stores.add();
   outcome.degraded = core.has_redis() && !to_redis;

@@ -12,7 +12,8 @@ std::string Lease::bid(Core& core, const Lookup::Seen& over, Timestamp now) {
   floor_.reset();
   if (over.header && over.header->has_version) {
     const ServerTime at = core.server_now(now);
-    floor_until_ = over.header->state == RecordState::value ? at + kFloorFor : over.header->usable_until;
+    floor_until_ = at + kFloorFor;
+    if (over.header->state != RecordState::value) floor_until_ = std::min(floor_until_, over.header->usable_until);
     if (floor_until_ > at) floor_ = over.header->version;
   }
   if (over.header) load_cost_ = over.header->load_cost;
@@ -73,7 +74,7 @@ void Lease::pass(Core& core, std::string_view key, Timestamp now) {
 }
 
 Duration patience(const Core& core, const Header& lease) {
-  return std::max(core.settings.lease_for, 4 * lease.load_cost);
+  return std::max(core.settings.lease_for, std::min(4 * lease.load_cost, core.settings.load_max));
 }
 
 }  // namespace tiercel

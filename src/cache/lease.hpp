@@ -24,6 +24,7 @@ class Lease {
   // While it is held. False: Redis cannot be asked now.
   bool renew(Core& core, Task& task, std::string_view key, Timestamp now);
   bool renewing() const { return outstanding_ > 0; }
+  void answer_lost() { outstanding_ -= outstanding_ > 0 ? 1 : 0; }
   // A reply to the renewal. False: the lease is lost.
   bool take(Step step, const resp::Value& value);
 

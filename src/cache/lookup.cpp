@@ -52,6 +52,7 @@ void Lookup::begin_asking(Core& core, Timestamp now) {
   asked_at_ = now;
   changes_ = core.changes();
   value_known_ = done_ = false;
+  tracked_on_ = 0;
   entry_ = {};
   seen_ = {};
 }
@@ -106,6 +107,7 @@ void Lookup::reply(Core& core, Task& task, Step step, const resp::Value& value, 
 void Lookup::take_value(Core& core, Task& task, const resp::Value& value, Timestamp now) {
   core.redis_latency.record(now - asked_at_);
   value_known_ = true;
+  if (!value.is_error() && core.remote->tracks()) tracked_on_ = core.remote->generation();
   if (value.type == resp::Value::Type::oversized) {
     core.counters.oversized.add();
     seen_ = {.exists = true, .readable = false, .stamp = {}, .header = {}};
@@ -124,6 +126,7 @@ void Lookup::take_value(Core& core, Task& task, const resp::Value& value, Timest
 void Lookup::take_stamp(Core& core, Task& task, const resp::Value& value, Timestamp now) {
   core.redis_latency.record(now - asked_at_);
   value_known_ = true;
+  if (!value.is_error() && core.remote->tracks()) tracked_on_ = core.remote->generation();
   if (!value.is_string() || value.text.empty()) return;
   if (core.pending.covers(key_)) {
     failed_ = true;

@@ -40,6 +40,8 @@ class Lookup {
   const EntryRef& entry() const { return entry_; }  // null: a miss
   std::vector<TagStamp> captured(Core& core) const { return tags_.captured(core); }
   const Seen& seen() const { return seen_; }
+  std::uint32_t tracked_on() const { return tracked_on_; }  // the session that tells of changes to the key; 0: none
+  bool tag_written() const { return tags_.written(); }  // a write of a tag to capture is under way
   bool bid_refused() const { return bid_refused_; }  // Redis takes no writes
 
  private:
@@ -63,6 +65,7 @@ class Lookup {
   Seen seen_;
   Timestamp asked_at_{};
   std::uint64_t changes_ = 0;  // of our own, when it was asked
+  std::uint32_t tracked_on_ = 0;
   bool bid_refused_ = false;
   bool value_known_ = false, made_ = false, done_ = false, failed_ = false;
 };

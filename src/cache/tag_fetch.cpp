@@ -1,5 +1,6 @@
 #include "cache/tag_fetch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -26,6 +27,7 @@ bool TagFetch::recall(const Core& core, std::size_t index) {
   std::optional<TagKnown>& known = items_[index].known;
   known = core.tags.find(items_[index].name);
   if (known && known->local) known.reset();
+  items_[index].written = false;
   return known.has_value();
 }
 
@@ -57,16 +59,22 @@ void TagFetch::reply(Core& core, Step step, const resp::Value& value) {
   if (step.kind == ask::tag_made) return;   // made or not: the GET behind it says which stamp counts
   Item& item = items_[step.index];
   item.known.reset();
+  item.written = false;
   if (!value.is_string() || core.pending.covers_tag(item.name)) return;   // what Redis has is not the truth yet
   const Result<TagRecord> record = decode_tag(value.text);
   if (!record) {
     const Result<Header> intent =
         decode_header(value.text.substr(0, kHeaderBytes));  // being written: it has no stamp now
-    core.counters.damaged.add(intent && intent->state == RecordState::intent ? 0 : 1);
+    item.written = intent && intent->state == RecordState::intent;
+    core.counters.damaged.add(item.written ? 0 : 1);
     return;
   }
   item.known = TagKnown{record->stamp, record->deadline};
   if (core.remote->tracks()) core.tags.learn(item.name, *item.known);
+}
+
+bool TagFetch::written() const {
+  return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.capture && item.written; });
 }
 
 std::vector<TagStamp> TagFetch::captured(Core& core) const {

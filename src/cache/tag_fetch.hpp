@@ -23,6 +23,7 @@ class TagFetch {
     std::optional<TagKnown> known;  // nullopt once asked: there is no such tag
     bool capture = false;  // its stamp is wanted for a fill: made if missing
     bool asked = false;
+    bool written = false;  // a write of it is under way, so it has no stamp
   };
 
   // The item of this name, added if it is new.
@@ -34,6 +35,7 @@ class TagFetch {
   bool make(Core& core, Task& task, std::size_t index, Timestamp now);
   void reply(Core& core, Step step, const resp::Value& value);
 
+  bool written() const;  // one of those to capture
   bool waiting() const { return outstanding_ > 0; }
   Item& item(std::size_t index) { return items_[index]; }
   std::vector<Item>& items() { return items_; }

@@ -176,6 +176,7 @@ void WritingTask::reply(Core& core, Step step, const resp::Value& value, Timesta
   if (value.is_error()) {
     core.counters.redis_errors.add();
     error_ = redis::classify(value.text);
+    if (of_begin && state_ != State::beginning) held_ = false;
   } else if (of_begin && value.integer < 0) {
     error_ = Error{ErrorCode::refused, "too many writes of the same key or tag at once", "let some of them end"};
   } else if (state_ != State::beginning) {

@@ -14,6 +14,7 @@ class WritingTask final : public Task {
   WritingTask(Core& core, std::vector<std::string> keys, std::vector<std::string> tags, WritingOptions options);
 
   void start(Core& core, Timestamp now);
+  bool ends() const { return state_ == State::ending; }
   // After commit or rollback; `end` is the operation whose end tells how it went.
   void end(Core& core, OperationId end, Timestamp now);
 

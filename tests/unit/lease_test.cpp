@@ -232,6 +232,39 @@ TEST(Lease, PatienceHasAnEnd) {
   EXPECT_EQ(two.stored("k"), "value");
 }
 
+TEST(Lease, ALoadWhoseKeyIsTrackedNoMoreIsNotJoinedBeyondTheStaleness) {  // A16
+  Two two;
+  two.a.load("k");
+  two.settle();
+  two.b.load("k");
+  two.settle();
+  for (EngineRig* rig : {&two.a, &two.b}) rig->now += 2100ms;  // B's loop was busy past its patience ...
+  two.a.engine->advance(two.a.now);
+  while (two.a.step()) continue;  // ... and the renewal's push is the first it hears
+  while (two.b.step()) continue;
+  ASSERT_EQ(two.b.loads.size(), 1u);  // without a lease
+  two.a.run(two.a.invalidate({"k"}));
+  two.pass(1100ms);
+  two.b.load("k");
+  two.settle();
+  EXPECT_EQ(two.b.loads.size(), 2u);
+}
+
+TEST(Lease, IsRenewedAgainAfterAnAnswerThatWasLost) {
+  Two two;
+  two.a.load("k");
+  two.settle();
+  two.a.hung = true;
+  two.a.now += 700ms;
+  two.a.engine->advance(two.a.now);  // the renewal is sent, and never answered
+  two.a.hung = false;
+  two.a.cut();
+  two.settle();
+  two.b.now = two.a.now;
+  two.pass(9s);
+  EXPECT_EQ(two.stored("k"), "<lease>");
+}
+
 TEST(Lease, WhoWaitsIsWokenWhenTheConnectionIsLost) {
   Two two;
   two.a.load("k");

@@ -212,6 +212,30 @@ TEST(Writing, WaitsUntilNobodyServesWhatHeHadInMemory) {
   EXPECT_EQ(two.b.found("k"), "<none>");
 }
 
+TEST(Writing, ALoadOfATagThatIsBeingWrittenIsSharedByNobodyWhoComesLater) {
+  Two two;
+  const OperationId writing = begin(two.a, {}, {"t"});
+  two.settle();
+  two.b.load("k", {"t"});
+  two.settle();
+  two.b.load("k", {"t"});
+  two.settle();
+  EXPECT_EQ(two.b.loads.size(), 2u);
+  two.b.finish_load("of before the commit");
+  two.settle();
+  EXPECT_EQ(two.stored("k"), "<nothing>");  // and no lease that others would wait for
+  two.a.run(end(two.a, writing));
+}
+
+TEST(Writing, ThatHasEndedIsNotEndedTwice) {
+  EngineRig rig;
+  rig.connect();
+  const OperationId writing = begin(rig, {"k"});
+  rig.settle();
+  rig.run(end(rig, writing));
+  EXPECT_EQ(rig.engine->end_writing(writing, rig.now), 0u);
+}
+
 TEST(Writing, OfNothingBeginsAndEnds) {
   EngineRig rig;
   rig.connect();
