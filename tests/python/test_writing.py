@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+import threading
 from typing import Any
 
 import pytest
 
 from support.runs import in_loop
+from support.waiting import eventually
 from tiercel import Cache
 from tiercel._writing import Writing
 
@@ -175,3 +178,55 @@ async def test_keys_beyond_512_bytes_are_named_as_everywhere(cache: Cache) -> No
     async with cache.writing(keys=[long]):
         assert not await stored(cache, long)
     assert await stored(cache, long)
+
+
+async def test_an_object_that_was_copied_ends_once_and_the_copy_invalidates(cache: Cache) -> None:
+    write = cache.writing(keys=["key"])
+    await write.__aenter__()
+    twin = copy.copy(write)
+    await write.__aexit__(None, None, None)
+    await cache.set("key", 1)
+    await twin.__aexit__(None, None, None)
+    assert twin.confirmed and not await cache.exists("key")
+
+
+async def test_one_that_ends_on_another_engine_is_withdrawn_where_it_began(cache: Cache) -> None:
+    write = cache.writing(keys=["key"])
+    await write.__aenter__()
+    with cache.testing():
+        await write.__aexit__(None, None, None)
+    await eventually(lambda: cache._require_driver()._owner is not None)
+    await asyncio.sleep(0)  # the withdrawal is posted
+    assert await stored(cache, "key")
+
+
+async def test_an_answer_that_comes_as_it_is_given_up_is_not_cancelled() -> None:
+    """The owner answers between the last look and the giving up: what it has begun is the caller's to end."""
+    cache = Cache("memory://", op_timeout=0.05)
+    await cache.set("warm", 1)
+    driver = cache._require_driver()
+    looking, answered = threading.Event(), threading.Event()
+
+    class Loads(dict[Any, Any]):
+        """Asked for after the last look: the owner answers this moment."""
+
+        def values(self) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                looking.set()
+                assert answered.wait(10)
+            return super().values()
+
+    driver.loads = Loads()
+
+    def write() -> bool | None:
+        with cache.writing(keys=["key"]) as writing:
+            assert writing.announced
+        return writing.held
+
+    thread = asyncio.get_running_loop().run_in_executor(None, write)
+    assert looking.wait(10)  # this loop, the owner, is blocked until the thread's patience is over
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    answered.set()
+    assert await thread is True
+    assert await stored(cache, "key")
