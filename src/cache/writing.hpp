@@ -44,7 +44,7 @@ class WritingTask final : public Task {
   WritingOptions options_;
   Stamp token_;
   OperationId end_ = 0;
-  unsigned outstanding_ = 0, sent_ = 0;
+  unsigned outstanding_ = 0;
   bool held_ = true;  // throughout, by all that Redis has answered
   Timestamp settled_at_{};
   std::optional<Error> error_;
