@@ -99,8 +99,8 @@ class ModelRedis::Script {
       replace(argument(3), argument(4));
     } else {
       const std::int64_t left = life_ms();
-      const std::string after = before.substr(0, 8) + argument(5) + before.substr(24) + tokens.rest;
-      redis_.put(key_, after, std::max<std::int64_t>(left, 1));
+      const std::string next = before.substr(0, 8) + argument(5) + before.substr(24) + tokens.rest;
+      redis_.put(key_, next, std::max<std::int64_t>(left, 1));
     }
     return tokens.held ? 1 : 0;
   }
