@@ -11,7 +11,7 @@ Flight* Flights::joinable(std::string_view key) const {
 }
 
 void Flights::add(Flight& flight) {
-  const bool added = joinable_.emplace(flight.key(), &flight).second;
+  [[maybe_unused]] const bool added = joinable_.emplace(flight.key(), &flight).second;
   TIERCEL_REQUIRE(added);
 }
 

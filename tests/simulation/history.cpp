@@ -15,6 +15,7 @@ OperationIndex History::begin(Operation operation, Timestamp now) {
   for (const std::string& key : operation.covers) {
     if (operation.kind != Operation::Kind::conclude) ++story(key).invalidating;  // else from its announcement on
     story(key).disturbed = now;
+    if (operation.version == 0) forget_versions(key, now);
     if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins " + operation.words);
   }
   if (trace_.on && operation.covers.empty())
@@ -72,14 +73,29 @@ void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
                    (gave_value ? ", having read version " + std::to_string(ended.version) : " without a value"));
 }
 
+// An invalidation that names no version takes the record away, and with it what was known of versions: an older `set` may follow (documented).
+void History::forget_versions(const std::string& key, Timestamp now) {
+  Story& of_key = story(key);
+  of_key.stored = {};
+  of_key.own_stored.clear();
+  of_key.forgotten = now;
+}
+
+void History::know_version(const Operation& operation, const std::string& key, Timestamp now) {
+  Story& of_key = story(key);
+  if (of_key.forgotten >= operation.begin) return;  // nobody knows which of the two Redis did first
+  of_key.stored.add(now, operation.version);
+  of_key.own_stored[operation.engine].add(now, operation.version);
+}
+
 void History::confirmed(const Operation& operation, Timestamp now) {
   const bool names_version = operation.kind == Operation::Kind::invalidate && operation.version > 0;
   for (const std::string& key : operation.covers) {
     Story& of_key = story(key);
     if (names_version) {  // what is not older may stay
-      of_key.stored.add(now, operation.version);
-      of_key.own_stored[operation.engine].add(now, operation.version);
+      know_version(operation, key, now);
     } else {
+      forget_versions(key, now);
       of_key.invalidated.add(now, operation.begin);
       of_key.own_invalidated[operation.engine].add(now, operation.begin);
     }

@@ -104,6 +104,7 @@ class History {
     std::vector<LoadIndex> running;
     unsigned invalidating = 0;
     Timestamp load_ended{};
+    Timestamp forgotten{};  // last: an invalidation that names no version
     Timestamp disturbed{}, troubled{};  // last: an invalidation, a load that gave no value
   };
 
@@ -116,6 +117,8 @@ class History {
   void judge_waiter(const Operation& operation, const Outcome& outcome, Timestamp now);
   void judge_herd(const Load& load, Timestamp now);
   std::optional<LoadIndex> load_of(const Operation& operation, const Entry& entry);
+  void forget_versions(const std::string& key, Timestamp now);
+  void know_version(const Operation& operation, const std::string& key, Timestamp now);
   void confirmed(const Operation& operation, Timestamp now);
   void end_write(const Operation& operation, const Outcome& outcome, Timestamp now);
   void end_invalidation(const Operation& operation, bool confirmed, Timestamp now);

@@ -54,10 +54,7 @@ void History::judge_end(const Operation& operation, const Outcome& outcome, Time
     return fail(Rule::outcome, operation.key,
                 operation.words + " ended as number " + std::to_string(static_cast<int>(outcome.kind)));
   if (outcome.entry) return judge_value(operation, outcome, now);
-  if (operation.kind == Kind::store && outcome.kind == End::stored) {
-    story(operation.key).stored.add(now, operation.version);
-    story(operation.key).own_stored[operation.engine].add(now, operation.version);
-  }
+  if (operation.kind == Kind::store && outcome.kind == End::stored) know_version(operation, operation.key, now);
   if (trace_.on && operation.covers.empty())
     trace_.add(now, operation.key,
                "p" + std::to_string(operation.process) + " ends " + operation.words + ": number " +
