@@ -171,7 +171,10 @@ void WritingTask::finish_end(Core& core) {
 
 void WritingTask::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
   const bool of_begin = step.kind == ask::announced;
-  if (of_begin && state_ == State::ending) return;  // a renewal that was under way
+  if (of_begin && state_ == State::ending) {  // a renewal that was under way, and may have found its token gone
+    held_ = held_ && !value.is_error() && value.integer == 1;
+    return;
+  }
   outstanding_ -= outstanding_ > 0 ? 1 : 0;
   if (value.is_error()) {
     core.counters.redis_errors.add();

@@ -171,6 +171,16 @@ TEST(Writing, SaysWhetherItWasHeldThroughout) {
   EXPECT_FALSE(ended.held);
 }
 
+TEST(Writing, WasNotHeldIfARenewalThatEndsBehindItFoundItsTokenGone) {
+  Two two;
+  const OperationId writing = begin(two.a, {"k"});
+  two.settle();
+  two.b.run(two.b.invalidate({"k"}));
+  two.a.now += 700ms;
+  two.a.engine->advance(two.a.now);  // the renewal is on its way, and puts the intent back
+  EXPECT_FALSE(two.a.run(end(two.a, writing)).held);
+}
+
 TEST(Writing, WithoutRedisItRaisesBeforeTheCommitOrGoesOnAndIsPending) {
   EngineRig rig;
   rig.refuse_connections = true;
