@@ -74,7 +74,8 @@ void Flight::overdue(Core& core, Timestamp now) {
 }
 
 void Flight::found(Core& core, Timestamp now) {
-  generation_ = lookup_.tracked_on();  // from here on the server tells of changes to the key
+  // From here on the server tells of changes to the key: not where nothing stands, for what removes nothing is pushed to nobody.
+  generation_ = lookup_.seen().exists ? lookup_.tracked_on() : 0;
   if (lookup_.failed() || lookup_.bid_refused()) return load(core, Store::memory, now);
   if (!lookup_.entry()) return decide(core, now);
   if (options_.skip_value) return refresh(core, now);

@@ -250,6 +250,21 @@ TEST(Lease, ALoadWhoseKeyIsTrackedNoMoreIsNotJoinedBeyondTheStaleness) {  // A16
   EXPECT_EQ(two.b.loads.size(), 2u);
 }
 
+TEST(Lease,
+     ALoadUnderWhichNothingStandsIsNotJoinedBeyondTheStaleness) {  // A16: the removal of nothing is pushed to nobody
+  Two two;
+  two.redis->refuse_writes = "OOM command not allowed when used memory > 'maxmemory'.";
+  two.a.load("k");
+  two.settle();
+  ASSERT_EQ(two.a.loads.size(), 1u);
+  ASSERT_EQ(two.stored("k"), "<nothing>");
+  two.b.run(two.b.invalidate({"k"}));
+  two.pass(1100ms);
+  two.a.load("k");
+  two.settle();
+  EXPECT_EQ(two.a.loads.size(), 2u);
+}
+
 TEST(Lease, IsRenewedAgainAfterAnAnswerThatWasLost) {
   Two two;
   two.a.load("k");
