@@ -81,7 +81,7 @@ bool InvalidateTask::send_tag(Core& core, std::size_t index, Timestamp now) {
   const bool root = tags_[index] == kRootTag;
   const ServerTime forgotten_at = root ? kServerNever : core.server_now(now) + kTagLifeMin;
   const std::string record = encode_tag({Stamp::roll(core.dice), forgotten_at});
-  const std::string life = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(kTagLifeMin).count());
+  const std::string life = milliseconds(kTagLifeMin);
   const std::array<std::string_view, 5> set{"SET", key, record, "PX", life};
   if (!core.submit(*this, ask::step(ask::tag_moved, index), std::span(set).first(root ? 3 : 5), now)) return false;
   ++outstanding_;

@@ -46,7 +46,7 @@ bool TagFetch::make(Core& core, Task& task, std::size_t index, Timestamp now) {
   const bool root = item.name == kRootTag;
   const ServerTime deadline = root ? kServerNever : core.server_now(now) + kTagLifeMin;
   const std::string record = encode_tag({Stamp::roll(core.dice), deadline});
-  const std::string life = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(kTagLifeMin).count());
+  const std::string life = milliseconds(kTagLifeMin);
   const std::array<std::string_view, 6> set{"SET", key, record, "NX", "PX", life};
   if (!core.submit(task, ask::step(ask::tag_made, index), std::span(set).first(root ? 4 : 6), now)) return false;
   ++outstanding_;
