@@ -18,6 +18,7 @@
 #include "cache/engine.hpp"
 #include "cache/flights.hpp"
 #include "cache/pending.hpp"
+#include "cache/refresh_rests.hpp"
 #include "cache/remote.hpp"
 #include "cache/tag_table.hpp"
 #include "cache/written.hpp"
@@ -145,6 +146,7 @@ class Core {
   Breaker breaker;
   Pending pending;
   Written written;
+  RefreshRests refresh_rests;
   Remote* remote = nullptr;  // null on memory://
   Timestamp present{};  // of the owner's present call
   Timestamp release_due = kNever;  // when expired memory is next looked at

@@ -193,7 +193,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   if (!options.skip_value) {
     if (const EntryRef entry = core.usable_entry(key, now, true, options.fresh)) {
       Outcome outcome = hit(entry, true, now);
-      outcome.refresh_wanted = outcome.stale && flight == nullptr;
+      outcome.refresh_wanted = outcome.stale && flight == nullptr && !core.refresh_rests.rests(key, now);
       count_hit(core, outcome);
       const OperationId id = core.next_id();
       core.finish_now(id, std::move(outcome));

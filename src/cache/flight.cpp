@@ -85,7 +85,7 @@ void Flight::found(Core& core, Timestamp now) {
 void Flight::land_hit(Core& core, Timestamp now) {
   Outcome outcome = hit(lookup_.entry(), false, now);
   count_hit(core, outcome);
-  outcome.refresh_wanted = outcome.stale && !options_.skip_value;
+  outcome.refresh_wanted = outcome.stale && !options_.skip_value && !core.refresh_rests.rests(key_, now);
   land(core, std::move(outcome));
 }
 
@@ -107,7 +107,10 @@ void Flight::refresh(Core& core, Timestamp now) {
 }
 
 void Flight::take_election(Core& core, const resp::Value& value, Timestamp now) {
-  if (value.is_null()) return land_hit(core, now);  // another refreshes it
+  if (value.is_null()) {  // another refreshes it
+    core.refresh_rests.rest(key_, now + core.settings.lease_for, now);
+    return land_hit(core, now);
+  }
   load(core, Store::over_value, now);
 }
 
@@ -253,6 +256,7 @@ void Flight::finish_load(Core& core, LoadResult result, Timestamp now) {
   if (result.kind == LoadResult::Kind::failed) return failed(core, now);
   if (result.kind == LoadResult::Kind::not_run && run_next_loader(core, now)) return;
   if (result.kind == LoadResult::Kind::value) return fill(core, std::move(result), now);
+  rest_if_behind(core, now);
   if (store_ == Store::under_lease && core.remote->ready()) lease_->pass(core, key_, now);
   Outcome outcome;
   outcome.kind = Outcome::Kind::loaded;
@@ -272,9 +276,15 @@ bool Flight::run_next_loader(Core& core, Timestamp now) {
   return true;
 }
 
+// What stands goes on serving: the source is not asked again at once.
+void Flight::rest_if_behind(Core& core, Timestamp now) {
+  if (options_.behind) core.refresh_rests.rest(key_, now + core.settings.pass_for, now);
+}
+
 void Flight::failed(Core& core, Timestamp now) {
   core.counters.load_failures.add();
   if (run_next_loader(core, now)) return;
+  rest_if_behind(core, now);
   if (store_ == Store::under_lease && core.remote->ready()) lease_->pass(core, key_, now);
   Outcome outcome;
   outcome.kind = Outcome::Kind::load_failed;

@@ -71,6 +71,7 @@ class Flight final : public Task {
   void land(Core& core, Outcome outcome);
   bool run_next_loader(Core& core, Timestamp now);
   void failed(Core& core, Timestamp now);
+  void rest_if_behind(Core& core, Timestamp now);
 
   std::string key_;
   LoadOptions options_;
