@@ -7,8 +7,8 @@ namespace {
 constexpr Duration kDecided = std::chrono::milliseconds{200};  // a load may begin so long after it was decided on
 }
 
-History::History(const Plan& plan, Trace& trace, std::set<Rule> expected)
-    : plan_(plan), trace_(trace), expected_(std::move(expected)) {}
+History::History(const Plan& plan, Trace& trace, std::set<Rule> expected, Histogram* served)
+    : plan_(plan), trace_(trace), expected_(std::move(expected)), served_(served) {}
 
 OperationIndex History::begin(Operation operation, Timestamp now) {
   operation.begin = now;

@@ -15,6 +15,7 @@
 #include "simulation/plan.hpp"
 #include "simulation/timeline.hpp"
 #include "simulation/trace.hpp"
+#include "stats/histogram.hpp"
 
 namespace tiercel::sim {
 
@@ -55,7 +56,7 @@ struct Failure {
 
 class History {
  public:
-  History(const Plan& plan, Trace& trace, std::set<Rule> expected);
+  History(const Plan& plan, Trace& trace, std::set<Rule> expected, Histogram* served);
 
   OperationIndex begin(Operation operation, Timestamp now);
   void end(OperationIndex index, const Outcome& outcome, Timestamp now, Duration paused);
@@ -85,7 +86,6 @@ class History {
   std::uint64_t count(Rule rule) const { return counts_[static_cast<std::size_t>(rule)]; }
   std::size_t operations() const { return operations_.size(); }
   std::size_t loads() const { return loads_.size(); }
-  Duration staleness_max() const { return staleness_max_; }
   std::uint64_t digest() const { return digest_; }  // of all ends, in order: equal for equal seeds
 
  private:
@@ -133,7 +133,7 @@ class History {
   std::map<std::string, Story> stories_;
   std::array<std::uint64_t, kRules> counts_{};
   std::optional<Failure> failure_;
-  Duration staleness_max_{0};
+  Histogram* served_;  // how stale each value was that was served; may be absent
   std::uint64_t digest_ = 0;
 };
 

@@ -95,8 +95,8 @@ void History::judge_freshness(const Operation& operation, const Outcome& outcome
   };
   const std::string what = operation.words + " gave version " + std::to_string(load.version) +
                            ", whose load began before an invalidation that ";
-  if (const auto first = of_key.invalidated.exceeded(load.began); first && *first < operation.begin)
-    staleness_max_ = std::max(staleness_max_, operation.begin - *first);
+  const Timestamp outdated = of_key.invalidated.exceeded(load.began).value_or(operation.begin);
+  if (served_ != nullptr) served_->record(std::max(Duration{0}, operation.begin - outdated));
   if (older(of_key.own_invalidated[operation.engine], of_key.own_stored[operation.engine], operation.begin))
     return fail(Rule::own_write, operation.key, what + "its own engine had confirmed");
   if (older(of_key.invalidated, of_key.stored, operation.begin - delta)) {

@@ -14,10 +14,12 @@ namespace {
 const std::set<Rule> kBrokenToday{};
 
 constexpr const char* kUsage =
-    "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--stories LINES] [--wire] [--plant all|NAME]\n"
+    "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--staleness 50ms] [--stories LINES] [--wire]\n"
+    "                 [--plant all|NAME]\n"
     "  runs N seeds from S on (default: 100 from 1). Rules that are expected to break are counted and do not fail a run\n"
     "  (default: what this engine is known to break; none: all must hold).\n"
     "  --endless goes on until one fails; --versions adds a key whose loads and stores name versions;\n"
+    "  --staleness: that of every engine, in ms or s, instead of what each seed chooses;\n"
     "  --stories: how many lines are told of a run that failed; --wire: with the bytes;\n"
     "  --plant switches a planted bug on (a build with TIERCEL_PLANTED_BUGS), or each of them in turn (all): it must be caught.\n";
 
@@ -32,7 +34,7 @@ struct Options {
 struct Sums {
   std::size_t runs = 0, calm = 0, operations = 0, loads = 0, faults = 0, failed = 0;
   std::array<std::uint64_t, kRules> counts{}, first{};
-  Duration staleness_max{0};
+  Histogram staleness;  // of each value served
 
   void add(const Report& report) {
     ++runs;
@@ -41,7 +43,6 @@ struct Sums {
     loads += report.loads;
     faults += report.faults;
     failed += report.failure ? 1 : 0;
-    staleness_max = std::max(staleness_max, report.staleness_max);
     for (std::size_t rule = 0; rule < kRules; ++rule) {
       if (report.counts[rule] > 0 && counts[rule] == 0) first[rule] = report.seed;
       counts[rule] += report.counts[rule];
@@ -50,7 +51,10 @@ struct Sums {
   void print() const {
     std::printf(
         "%zu runs (%zu calm), %zu operations, %zu loads, %zu faults; most stale value served: %.3f s; %zu runs failed\n",
-        runs, calm, operations, loads, faults, static_cast<double>(staleness_max.count()) / 1e6, failed);
+        runs, calm, operations, loads, faults, staleness.max_us() / 1e6, failed);
+    std::printf("  staleness of %llu values served: p99 %.3f s, p99.99 %.3f s, max %.3f s\n",
+                static_cast<unsigned long long>(staleness.count()), staleness.quantile_us(0.99) / 1e6,
+                staleness.quantile_us(0.9999) / 1e6, staleness.max_us() / 1e6);
     for (std::size_t rule = 0; rule < kRules; ++rule) {
       if (counts[rule] == 0) continue;
       std::printf("  %s: %llu, first by seed %llu\n", std::string(name_of(static_cast<Rule>(rule))).c_str(),
@@ -84,7 +88,9 @@ int run_all(const Options& options) {
   Sums sums;
   bool repeats = true;
   for (std::uint64_t seed = options.from; options.endless || seed < options.from + options.seeds; ++seed) {
-    const Report report = run(seed, options.run);
+    RunOptions counted = options.run;
+    counted.served = &sums.staleness;
+    const Report report = run(seed, counted);
     sums.add(report);
     if (report.failure && sums.failed <= 3) tell(report, options);
     if (seed % kRepeatEvery == 0) repeats = repeats_itself(report, options) && repeats;
@@ -148,6 +154,17 @@ bool take_rules(std::string_view list, std::set<Rule>& rules) {
   return true;
 }
 
+// "50ms", "1s"
+bool take_time(std::string_view text, std::optional<Duration>& time) {
+  const bool in_ms = text.ends_with("ms");
+  long long number = 0;
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (wrong != std::errc{} || number <= 0 || unit != (in_ms ? "ms" : "s")) return false;
+  time = in_ms ? Duration(std::chrono::milliseconds(number)) : Duration(std::chrono::seconds(number));
+  return true;
+}
+
 template <class Number>
 bool take_number(std::string_view text, Number& number) {
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -158,6 +175,7 @@ bool take_option(std::string_view name, std::string_view value, Options& options
   if (name == "--seeds") return take_number(value, options.seeds);
   if (name == "--from") return take_number(value, options.from);
   if (name == "--stories") return take_number(value, options.lines);
+  if (name == "--staleness") return take_time(value, options.run.staleness);
   if (name == "--plant") return take_plant(value, options.plant);
   if (name == "--expect") return take_rules(value, options.run.expected);
   return false;

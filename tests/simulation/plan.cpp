@@ -54,7 +54,7 @@ std::set<Fault> some_faults(Chance& chance) {
 
 }  // namespace
 
-Plan::Plan(std::uint64_t seed, bool with_versions)
+Plan::Plan(std::uint64_t seed, bool with_versions, std::optional<Duration> staleness)
     : keys{{"k0", {"t0"}}, {"k1", {"t0", "t1"}}, {"k2", {"t1", "t2"}}, {"k3", {}}, {"k4", {}}}, tags{"t0", "t1", "t2"} {
   Chance chance(seed ^ 0x706c616e);
   std::rotate(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(chance.below(keys.size())), keys.end());
@@ -65,6 +65,7 @@ Plan::Plan(std::uint64_t seed, bool with_versions)
   length = chance.between(6s, 14s);
   think = chance.one<Duration>({5ms, 20ms, 60ms});
   settings = engine_settings(chance);
+  settings.staleness = staleness.value_or(settings.staleness);
   delay_min = 50us;
   delay_max = chance.one<Duration>({200us, 1ms, 4ms, 10ms});
   load_mean = chance.one<Duration>({1ms, 8ms, 40ms});

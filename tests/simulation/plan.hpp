@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -55,7 +56,8 @@ struct Key {
 };
 
 struct Plan {
-  Plan(std::uint64_t seed, bool with_versions);
+  // `staleness`: instead of the one that the seed would choose.
+  Plan(std::uint64_t seed, bool with_versions, std::optional<Duration> staleness = {});
 
   std::vector<Key> keys;
   std::vector<std::string> tags;

@@ -12,9 +12,9 @@ constexpr std::string_view kRecords = "tiercel:v:";
 }  // namespace
 
 World::World(std::uint64_t seed, const RunOptions& options)
-    : plan(seed, options.versions),
+    : plan(seed, options.versions, options.staleness),
       chance(seed),
-      history(plan, trace, options.expected),
+      history(plan, trace, options.expected, options.served),
       network(plan, schedule, chance, redis, trace) {
   trace.on = options.traced;
   trace.wire = options.wire;
@@ -44,7 +44,6 @@ Report World::run(std::uint64_t seed) {
   report.operations = history.operations();
   report.loads = history.loads();
   report.faults = faults_done;
-  report.staleness_max = history.staleness_max();
   report.digest = history.digest();
   report.calm = plan.calm();
   return report;

@@ -11,12 +11,15 @@
 #include "simulation/history.hpp"
 #include "simulation/network.hpp"
 #include "simulation/process.hpp"
+#include "stats/histogram.hpp"
 
 namespace tiercel::sim {
 
 struct RunOptions {
   std::set<Rule> expected;  // counted, and not the end of the run
   bool versions = false;    // a key whose loads and stores name versions
+  std::optional<Duration> staleness{};  // of all engines, instead of what the seed chooses
+  Histogram* served = nullptr;        // how long ago each value served had been outdated goes in here
   bool traced = false, wire = false;
   std::size_t lines = 40;  // of the story
 };
@@ -27,7 +30,6 @@ struct Report {
   std::optional<Failure> failure;
   std::array<std::uint64_t, kRules> counts{};
   std::size_t operations = 0, loads = 0, faults = 0;
-  Duration staleness_max{0};
   std::uint64_t digest = 0;
   bool calm = false;
 };
