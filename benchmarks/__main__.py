@@ -1,4 +1,8 @@
-"""`python -m benchmarks [--tiny] [--json FILE] [--only functions|redis|http]`: measures and prints the table of README.md."""
+"""Prints what things cost, as the table of README.md, or what the freshness promise costs and gives, as the tables of docs/guides/figures.md.
+
+    python -m benchmarks [--tiny] [--json FILE] [--only functions|redis|http]
+    python -m benchmarks freshness [--tiny] [--json FILE] [--only costs|asking|waking|herd|tags|tracking|stale|simulated]
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from benchmarks import functions, http, redis_gets
+from benchmarks import freshness, functions, http, redis_gets
+from benchmarks.freshness.figure import Size
 from benchmarks.measure import Row
 from support.servers import start
 
 BASE = {"HTTP, uvicorn": "bare ASGI"}  # the row others are compared with; elsewhere it is tiercel's
+PRICES = ("functions", "redis", "http")
+ROUNDS = 7
 
 
-async def run(only: str | None, *, rounds: int, scale: float) -> list[Row]:
+async def prices(only: str | None, *, rounds: int, scale: float) -> list[Row]:
     rows: list[Row] = []
     if only in (None, "functions"):
         rows += await functions.run(rounds=rounds, scale=scale)
@@ -47,21 +54,39 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+async def print_freshness(only: str | None, size: Size) -> list[object]:
+    tables = []
+    async for table in freshness.run([only] if only else [], size):
+        print(table, flush=True)
+        tables.append(asdict(table))
+    return list(tables)
+
+
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    arguments = argparse.ArgumentParser(
+        prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("what", nargs="?", choices=["prices", "freshness"], default="prices")
     arguments.add_argument(
         "--tiny", action="store_true", help="a few operations each: shows that it runs, measures nothing"
     )
-    arguments.add_argument("--only", choices=["functions", "redis", "http"])
-    arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--only", choices=[*PRICES, *freshness.PARTS])
+    arguments.add_argument("--rounds", type=int, default=ROUNDS)
     arguments.add_argument("--json", type=Path, help="where to write the figures")
     chosen = arguments.parse_args()
+    if chosen.only and chosen.only not in (PRICES if chosen.what == "prices" else freshness.PARTS):
+        arguments.error(f"--only {chosen.only}: no part of {chosen.what}")
     rounds, scale = (1, 0.01) if chosen.tiny else (chosen.rounds, 1.0)
-    rows = asyncio.run(run(chosen.only, rounds=rounds, scale=scale))
-    print(f"Python {platform.python_version()}, {platform.machine()}, median of {rounds} interleaved rounds\n")
-    print(table(rows))
+    print(f"Python {platform.python_version()}, {platform.machine()}, median of {rounds} interleaved rounds\n", flush=True)
+    figures: list[object]
+    if chosen.what == "freshness":
+        figures = asyncio.run(print_freshness(chosen.only, Size(chosen.tiny, rounds)))
+    else:
+        rows = asyncio.run(prices(chosen.only, rounds=rounds, scale=scale))
+        print(table(rows))
+        figures = [asdict(row) for row in rows]
     if chosen.json:
-        chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        chosen.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

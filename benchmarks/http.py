@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from benchmarks.measure import Row
+from benchmarks.measure import Row, cpu_clock_of
 
 APPLICATIONS = {
     "bare ASGI": "bare",
@@ -32,8 +32,7 @@ class Running:
     port: int
 
     def cpu_seconds(self) -> float:
-        """Of all its threads, in nanoseconds' resolution: Linux' clock of another process, as clock_getcpuclockid(3) names it."""
-        return time.clock_gettime((~self.process.pid << 3) | 2)
+        return cpu_clock_of(self.process.pid)()
 
 
 async def run(redis_url: str, *, rounds: int, scale: float) -> list[Row]:

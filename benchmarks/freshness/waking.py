@@ -1,0 +1,69 @@
+"""How soon a waiter in another process has the answer, once the leader's fill is confirmed; beside it, a round trip to the same server.
+
+Both ends are read from CLOCK_MONOTONIC, which all processes of a machine share: the leader's call ends when Redis has confirmed its fill.
+The push and that confirmation leave Redis together, so a waiter may even be the first to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from benchmarks.freshness.figure import PATIENCE, Size, Table
+from reality.ground import Ground, Plan
+from support.proxy import Proxy
+from support.servers import Server
+from support.waiting import eventually
+from tiercel import Cache
+
+SETTLED_SECONDS = 0.01  # after which who waits has read the answer, too, and asks no more
+
+
+async def run(size: Size) -> list[Table]:
+    rounds = size.of(500, 5)
+    keys: dict[str, tuple[str, ...]] = {f"plain:{number}": () for number in range(rounds)}
+    async with Ground(Plan("1", 0, workers=2, settings={"op_timeout": PATIENCE}, tags_of=keys)) as ground:
+        for key in keys:
+            await _one(ground, key)
+        trips = await round_trips(ground.server, rounds)
+        history = await ground.history()
+    by_worker = {name: {read.key: read.ended for read in history.reads if read.cache == name} for name in ("w0.1", "w1.1")}
+    assert len(history.loads) == rounds, "a waiter loaded for itself"
+    waits = [by_worker["w1.1"][key] - by_worker["w0.1"][key] for key in keys]
+    table = Table(
+        "From a leader's confirmed fill to a waiter's answer in another process",
+        ("what", "times", "p50, us", "p99, us", "highest, us"),
+        "Wall clock, through a proxy of the harness between each process and Redis, so that both lines have the same way to go.",
+    )
+    table.add("leader's answer to waiter's answer", len(waits), *spread(waits))
+    table.add("round trip of one command through such a proxy", len(trips), *spread(trips))
+    return [table]
+
+
+async def _one(ground: Ground, key: str) -> None:
+    leader, waiter = ground.crew
+    led = leader.told("read", key=key, gate=key)
+    await asyncio.wait_for(leader.loading.get(), 10)
+    asked = ground.server.calls("get")
+    waited = waiter.told("read", key=key)
+    await eventually(lambda: ground.server.calls("get") > asked)
+    await asyncio.sleep(SETTLED_SECONDS)
+    await leader.ask("open", gate=key)
+    await asyncio.gather(led, waited)
+
+
+async def round_trips(server: Server, times: int) -> list[int]:
+    taken: list[int] = []
+    with Proxy(server.port) as proxy:
+        async with Cache(proxy.url(), op_timeout=PATIENCE) as cache:
+            for _ in range(times):
+                began = time.monotonic_ns()
+                await cache._command([b"PING"])
+                taken.append(time.monotonic_ns() - began)
+    return taken
+
+
+def spread(nanoseconds: Sequence[int]) -> list[float]:
+    ascending = sorted(nanoseconds)
+    return [ascending[min(len(ascending) - 1, int(share * len(ascending)))] / 1e3 for share in (0.5, 0.99, 1)]
