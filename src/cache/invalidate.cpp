@@ -15,6 +15,9 @@ namespace tiercel {
 namespace {
 
 constexpr std::size_t kUnlinkKeysMax = 512;
+constexpr std::size_t kUnlinksMax = 8, kOthersMax = 512;  // of one invalidation that are under way at a time
+constexpr std::size_t kIndexMax = 65'535;                  // of a step
+constexpr Duration kPerName{5};  // what it takes to look after each name, while nothing is heard of Redis
 
 Error overloaded() { return {ErrorCode::slow, "too much is waiting for Redis", ""}; }
 Error away() {
@@ -33,18 +36,37 @@ void InvalidateTask::start(Core& core, Timestamp now) {
   if (!core.has_redis()) return end(core);
   if (!core.may_use_redis(now)) return give_up(core, away());
   removed_ = 0;
-  replay(core, now);
-}
-
-void InvalidateTask::replay(Core& core, Timestamp now) {
-  core.set_deadline(*this, now);
-  bool sent = send_keys(core, now);
-  for (std::size_t index = 0; sent && index < tags_.size(); ++index) sent = send_tag(core, index, now);
-  if (!sent) return give_up(core, overloaded());
+  core.wake_at(*this, now + core.settings.op_timeout + kPerName * (keys_.size() + tags_.size()));
+  if (!send_some(core, now)) return give_up(core, overloaded());
   if (outstanding_ == 0) end(core);
 }
 
-bool InvalidateTask::send_floors(Core& core, Timestamp now) {
+void InvalidateTask::replay(Core& core, Timestamp now) {
+  at_once_ = true;
+  core.set_deadline(*this, now);
+  if (!send_some(core, now)) return give_up(core, overloaded());
+  if (outstanding_ == 0) end(core);
+}
+
+std::size_t InvalidateTask::window() const {
+  if (at_once_) return keys_.size() + tags_.size();
+  return keys_sent_ < keys_.size() && !version_ ? kUnlinksMax : kOthersMax;
+}
+
+bool InvalidateTask::send_some(Core& core, Timestamp now) {
+  while (!all_sent() && outstanding_ < window()) {
+    if (!send_next(core, now)) return false;
+    ++outstanding_;
+  }
+  return true;
+}
+
+bool InvalidateTask::send_next(Core& core, Timestamp now) {
+  if (keys_sent_ == keys_.size()) return send_tag(core, tags_sent_++, now);
+  return version_ ? send_floor(core, keys_sent_++, now) : send_keys(core, now);
+}
+
+bool InvalidateTask::send_floor(Core& core, std::size_t index, Timestamp now) {
   Header floor;
   floor.state = RecordState::floor;
   floor.has_version = true;
@@ -52,28 +74,19 @@ bool InvalidateTask::send_floors(Core& core, Timestamp now) {
   floor.usable_until = core.server_now(now) + kFloorFor;
   std::string version;
   write_u64(version, *version_);
-  for (std::size_t index = 0; index < keys_.size(); ++index) {
-    floor.stamp = Stamp::roll(core.dice);
-    if (!core.run_script(*this, ask::step(ask::floored, index), script::kFloor, core.names.value(keys_[index]),
-                         {encode_record(floor, {}, {}, {}), milliseconds(kFloorFor), version}, now))
-      return false;
-    ++outstanding_;
-  }
-  return true;
+  floor.stamp = Stamp::roll(core.dice);
+  return core.run_script(*this, ask::step(ask::floored, index), script::kFloor, core.names.value(keys_[index]),
+                         {encode_record(floor, {}, {}, {}), milliseconds(kFloorFor), version}, now);
 }
 
 bool InvalidateTask::send_keys(Core& core, Timestamp now) {
-  if (version_) return send_floors(core, now);
-  for (std::size_t first = 0; first < keys_.size(); first += kUnlinkKeysMax) {
-    const std::size_t last = std::min(keys_.size(), first + kUnlinkKeysMax);
-    std::vector<std::string> names;
-    for (std::size_t at = first; at < last; ++at) names.push_back(core.names.value(keys_[at]));
-    std::vector<std::string_view> arguments{"UNLINK"};
-    arguments.insert(arguments.end(), names.begin(), names.end());
-    if (!core.submit(*this, ask::step(ask::removed, first / kUnlinkKeysMax), arguments, now)) return false;
-    ++outstanding_;
-  }
-  return true;
+  const std::size_t first = keys_sent_;
+  keys_sent_ = std::min(keys_.size(), first + kUnlinkKeysMax);
+  std::vector<std::string> names;
+  for (std::size_t at = first; at < keys_sent_; ++at) names.push_back(core.names.value(keys_[at]));
+  std::vector<std::string_view> arguments{"UNLINK"};
+  arguments.insert(arguments.end(), names.begin(), names.end());
+  return core.submit(*this, ask::step(ask::removed, first / kUnlinkKeysMax), arguments, now);
 }
 
 bool InvalidateTask::send_tag(Core& core, std::size_t index, Timestamp now) {
@@ -83,9 +96,7 @@ bool InvalidateTask::send_tag(Core& core, std::size_t index, Timestamp now) {
   const std::string record = encode_tag({Stamp::roll(core.dice), forgotten_at});
   const std::string life = milliseconds(kTagLifeMin);
   const std::array<std::string_view, 5> set{"SET", key, record, "PX", life};
-  if (!core.submit(*this, ask::step(ask::tag_moved, index), std::span(set).first(root ? 3 : 5), now)) return false;
-  ++outstanding_;
-  return true;
+  return core.submit(*this, ask::step(ask::tag_moved, index), std::span(set).first(root ? 3 : 5), now);
 }
 
 void InvalidateTask::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
@@ -95,13 +106,18 @@ void InvalidateTask::reply(Core& core, Step step, const resp::Value& value, Time
   } else if ((step.kind == ask::removed || step.kind == ask::floored) && value.type == resp::Value::Type::integer) {
     removed_ += static_cast<std::uint64_t>(std::max<std::int64_t>(0, value.integer));
   }
+  if (!all_sent()) {
+    core.set_deadline(*this, now);
+    if (!send_some(core, now)) return give_up(core, overloaded());
+  }
   if (outstanding_ == 0) end(core);
 }
 
 // A full Redis still deletes: a missing tag is stale, so that invalidates too.
 void InvalidateTask::refused(Core& core, Step step, const resp::Value& value, Timestamp now) {
   core.counters.redis_errors.add();
-  const bool full = step.kind == ask::tag_moved && value.text.starts_with("OOM");
+  const bool known = tags_.size() <= kIndexMax;  // else it is not said which it was
+  const bool full = step.kind == ask::tag_moved && value.text.starts_with("OOM") && known;
   if (full) {
     const std::string key = tag_redis_key(core.names, tags_[step.index]);
     const std::array<std::string_view, 2> unlink{"UNLINK", key};

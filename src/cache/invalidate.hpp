@@ -10,7 +10,8 @@
 
 namespace tiercel {
 
-// Keys by UNLINK, or by a floor where a version is named; tags by a new stamp: one pipeline whatever stands behind a tag.
+// Keys by UNLINK, or by a floor where a version is named; tags by a new stamp: one pipeline whatever stands behind a tag. What is more than one
+// write takes goes in several, each to be answered within op_timeout.
 class InvalidateTask final : public Task {
  public:
   InvalidateTask(std::vector<std::string> keys, std::vector<std::string> tags,
@@ -18,7 +19,7 @@ class InvalidateTask final : public Task {
       : keys_(std::move(keys)), tags_(std::move(tags)), version_(version) {}
 
   void start(Core& core, Timestamp now);
-  // Sends it without asking whether Redis may be used: the way of pending ones.
+  // Sends it without asking whether Redis may be used, and all at once: the way of pending ones, which everything behind them relies on.
   void replay(Core& core, Timestamp now);
   void reply(Core& core, Step step, const resp::Value& value, Timestamp now) override;
   void lost(Core& core, Step step, const Error& why, Timestamp now) override;
@@ -26,8 +27,12 @@ class InvalidateTask final : public Task {
   bool abandon(Core&, Timestamp) override { return false; }
 
  private:
+  bool send_some(Core& core, Timestamp now);
+  bool send_next(Core& core, Timestamp now);
+  bool all_sent() const { return keys_sent_ == keys_.size() && tags_sent_ == tags_.size(); }
+  std::size_t window() const;
   bool send_keys(Core& core, Timestamp now);
-  bool send_floors(Core& core, Timestamp now);
+  bool send_floor(Core& core, std::size_t index, Timestamp now);
   bool send_tag(Core& core, std::size_t index, Timestamp now);
   void forget_locally(Core& core);
   void refused(Core& core, Step step, const resp::Value& value, Timestamp now);
@@ -37,6 +42,8 @@ class InvalidateTask final : public Task {
   std::vector<std::string> keys_, tags_;
   std::optional<std::uint64_t> version_;
   std::uint64_t removed_ = 0;
+  std::size_t keys_sent_ = 0, tags_sent_ = 0;
+  bool at_once_ = false;
   unsigned outstanding_ = 0;
   std::optional<Error> error_;
 };
