@@ -66,7 +66,7 @@ void Flight::lost(Core& core, Step step, const Error&, Timestamp now) {
 
 void Flight::overdue(Core& core, Timestamp now) {
   if (state_ == State::waiting) return woken(core, now);
-  if (state_ == State::loading) return renew(core, now);
+  if (state_ == State::loading) return look_after(core, now);
   core.overran(now);
   if (state_ == State::bidding) give_back(core, now);  // behind the bid, on the same connection
   if (state_ <= State::bidding) return load(core, Store::memory, now);
@@ -198,7 +198,6 @@ void Flight::load(Core& core, Store store, Timestamp now) {
   if (!options_.skip_value) core.counters.misses.add();
   if (stores_in_redis()) stamps_ = lookup_.captured(core);
   else if (store == Store::memory) stamps_ = core.local_stamps(options_.tags);
-  if (store == Store::under_lease) core.wake_at(*this, now + core.settings.lease_for / 3);
   start_loader(core, now);
 }
 
@@ -211,12 +210,20 @@ void Flight::start_loader(Core& core, Timestamp now) {
   event.flight = id;
   event.operation = loader_of_;
   core.emit(std::move(event));
+  look_again(core, now);
 }
 
-void Flight::renew(Core& core, Timestamp now) {
-  if (store_ != Store::under_lease || outdated_ || now - load_started_ >= core.settings.load_max) return;
-  if (!lease_->renewing() && core.may_use_redis(now)) lease_->renew(core, *this, key_, now);
-  core.wake_at(*this, now + core.settings.lease_for / 3);
+// While it loads: the lease is renewed. A load that takes for longer than load_max may never end, so nobody joins it any more.
+void Flight::look_after(Core& core, Timestamp now) {
+  if (now >= load_started_ + core.settings.load_max) return core.flights.set_aside(*this);
+  const bool leads = store_ == Store::under_lease && !outdated_;
+  if (leads && !lease_->renewing() && core.may_use_redis(now)) lease_->renew(core, *this, key_, now);
+  look_again(core, now);
+}
+
+void Flight::look_again(Core& core, Timestamp now) {
+  const Timestamp end = load_started_ + core.settings.load_max;
+  core.wake_at(*this, store_ == Store::under_lease ? std::min(end, now + core.settings.lease_for / 3) : end);
 }
 
 void Flight::take_renewal(Core& core, Step step, const resp::Value& value) {
@@ -272,7 +279,6 @@ bool Flight::run_next_loader(Core& core, Timestamp now) {
   const bool its_caller_left = std::find(callers_.begin(), callers_.end(), loader_of_) == callers_.end();
   if (!its_caller_left || callers_.empty()) return false;
   start_loader(core, now);
-  if (store_ == Store::under_lease) core.wake_at(*this, now + core.settings.lease_for / 3);
   return true;
 }
 
@@ -317,7 +323,9 @@ void Flight::fill(Core& core, LoadResult result, Timestamp now) {
   }
   if (!to_redis && fill_->refused()) forget_old(core);
   const bool newer_held = version && core.holds_newer(key_, *version, now);
-  if (!to_redis && store_ != Store::nowhere && !newer_held) fill_->keep(core, now);
+  // Another flight was faster than one that took too long to be joined: what that brought is newer.
+  const bool overtaken = core.flights.joinable(key_) != this && core.memory.peek(key_, now);
+  if (!to_redis && store_ != Store::nowhere && !newer_held && !overtaken) fill_->keep(core, now);
   if (fill_->refused()) core.counters.stores_refused.add();
   else if (!core.has_redis()) core.counters.stores.add();
   outcome.degraded = core.has_redis() && !to_redis;

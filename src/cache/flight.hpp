@@ -63,7 +63,8 @@ class Flight final : public Task {
   void load(Core& core, Store store, Timestamp now);
   void start_loader(Core& core, Timestamp now);
   void take_renewal(Core& core, Step step, const resp::Value& value);
-  void renew(Core& core, Timestamp now);
+  void look_after(Core& core, Timestamp now);
+  void look_again(Core& core, Timestamp now);
   void fill(Core& core, LoadResult result, Timestamp now);
   void filled(Core& core, Timestamp now);
   void forget_old(Core& core);
