@@ -152,6 +152,7 @@ nb::dict stats_dict(const EngineStats& stats) {
 
 void bind_engine(nb::module_& m) {
   if (!load_names() || !make_waiter_type(m.ptr()) || !make_operation_type(m.ptr())) throw nb::python_error();
+  m.attr("loading") = nb::borrow(names().loading);
   bind_outcome(m);
   bind_cache(m);
   nb::class_<DriverCore>(m, "DriverCore", nb::type_slots(slots), nb::is_weak_referenceable())

@@ -14,6 +14,8 @@ struct Names {
   PyObject* get_running_loop;      // asyncio._get_running_loop: None outside of a loop
   PyObject* cancelled_error;
   PyObject* invalid_state_error;
+  PyObject* loading;               // _core.loading, a ContextVar: the load in whose chain of calls this code runs
+  PyObject* asks_for;              // "asks_for", what such a load is told before its chain waits for another
 };
 
 // Valid after load_names(); the references are kept for the life of the process.

@@ -46,7 +46,9 @@ class Request {
   virtual PyObject* context() const { return nullptr; }
   virtual bool outlives() const { return false; }
   // Called on the first send, before submit: what belongs to the caller (its context) is taken here. False with a Python error.
-  virtual bool before_submit() { return true; }
+  virtual bool before_submit(PyObject* driver) { return driver != nullptr; }
+  // Of a get_or_load: a new reference to its canonical key, as a str where it is text; None for the others.
+  virtual nb::object loaded_key() const { return nb::none(); }
   // What it began goes on after it, until another operation ends it: over at once if nobody takes its outcome.
   virtual bool lasts() const { return false; }
   // May take longer than a budget, while the owner shows signs of life.

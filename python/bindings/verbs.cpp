@@ -1,6 +1,7 @@
 #include "verbs.hpp"
 
 #include "outcome.hpp"
+#include "python_calls.hpp"
 
 namespace tiercel::python {
 namespace {
@@ -85,9 +86,24 @@ PyObject* LoadRequest::immediately(CacheCore& core) {
   return entry ? outcome_of_hit(std::move(entry)) : nullptr;
 }
 
-bool LoadRequest::before_submit() {
+// Within a load, that load is told first: a chain of calls that comes back to its own beginning would wait for itself.
+bool LoadRequest::before_submit(PyObject* driver) {
+  PyObject* load_within = nullptr;
+  if (PyContextVar_Get(names().loading, nullptr, &load_within) != 0) return false;
+  const nb::object within = nb::steal(load_within);
+  if (within.is_valid()) {
+    const nb::object asked = loaded_key();
+    PyObject* arguments[] = {within.ptr(), driver, asked.ptr()};
+    asking_ = nb::steal(PyObject_VectorcallMethod(names().asks_for, arguments, 3, nullptr));
+    if (!asking_.is_valid()) return false;
+  }
   context_ = nb::steal(PyContext_CopyCurrent());
   return context_.is_valid();
+}
+
+nb::object LoadRequest::loaded_key() const {
+  const std::string_view bytes = key.view();
+  return nb::steal(PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "surrogateescape"));
 }
 
 OperationId LoadRequest::submit(Engine& engine, Timestamp now) { return engine.get_or_load(key.view(), options, now); }

@@ -44,7 +44,8 @@ class ReadRequest final : public Request {
 class LoadRequest final : public Request {
  public:
   PyObject* immediately(CacheCore& core) override;
-  bool before_submit() override;
+  bool before_submit(PyObject* driver) override;
+  nb::object loaded_key() const override;
   OperationId submit(Engine& engine, Timestamp now) override;
   Outcome unanswered() const override;
   PyObject* load() const override { return loader.ptr(); }
@@ -58,6 +59,7 @@ class LoadRequest final : public Request {
 
  private:
   nb::object context_;       // a copy of the caller's, made when it first awaited
+  nb::object asking_;        // where the caller is itself part of a load: says so for as long as it waits
 };
 
 class StoreRequest final : public Request {

@@ -181,6 +181,7 @@ PyObject* get_id(PyObject* self, void*) { return PyLong_FromUnsignedLongLong(as_
 PyObject* or_none(PyObject* object) { return Py_NewRef(object != nullptr ? object : Py_None); }
 PyObject* get_load(PyObject* self, void*) { return or_none(as_waiter(self)->request->load()); }
 PyObject* get_patient(PyObject* self, void*) { return PyBool_FromLong(as_waiter(self)->request->patient()); }
+PyObject* get_key(PyObject* self, void*) { return as_waiter(self)->request->loaded_key().release().ptr(); }
 PyObject* get_context(PyObject* self, void*) { return or_none(as_waiter(self)->request->context()); }
 
 void dealloc(PyObject* self) {
@@ -227,6 +228,7 @@ PyGetSetDef properties[] = {{"_asyncio_future_blocking", get_blocking, set_block
                             {"load", get_load, nullptr, nullptr, nullptr},
                             {"patient", get_patient, nullptr, nullptr, nullptr},
                             {"context", get_context, nullptr, nullptr, nullptr},
+                            {"key", get_key, nullptr, nullptr, nullptr},
                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
                        {Py_tp_repr, reinterpret_cast<void*>(repr)},

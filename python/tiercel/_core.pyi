@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any, Generic, Literal, TypeVar
 
 from tiercel._fresh import Fresh
 from tiercel._settings import Settings
 
 T = TypeVar("T", covariant=True)
+
+loading: ContextVar[Any]  # of tiercel._chains.Link: the load in whose chain of calls this code runs
 
 class Operation(Coroutine[Any, Any, T], Generic[T]):
     """What a cache was asked; nothing happens before it is awaited."""
@@ -30,6 +32,7 @@ class Waiter:
     load: Callable[[], Any] | None
     patient: bool
     context: Any
+    key: str | None
     def done(self) -> bool: ...
     def cancelled(self) -> bool: ...
     def cancel(self, msg: Any = None) -> bool: ...

@@ -22,6 +22,7 @@ from tiercel._thread_home import ThreadHome
 from tiercel._transport import Link, cut_all
 
 if TYPE_CHECKING:
+    from tiercel._chains import Loading
     from tiercel._settings import Settings
 
 log = logging.getLogger("tiercel")
@@ -37,6 +38,7 @@ class Driver(_core.DriverCore):
         super().__init__(settings, os.urandom(32))
         self.settings = settings
         self.loads: dict[int, Load] = {}
+        self.loading: Loading = {}
         self._links: dict[int, Link] = {}
         weakref.finalize(self, cut_all, self._links, _core.fork_epoch())
         self._lock = threading.RLock()  # over the change of owners alone; a forked child gets a driver of its own
@@ -248,9 +250,15 @@ class Driver(_core.DriverCore):
             self._sweep_soon()
 
     def _cancel_load(self, flight: int) -> None:
-        load = self.loads.pop(flight, None)
+        load = self._forget_load(flight)
         if load is not None:
             load.cancel()
+
+    def _forget_load(self, flight: int) -> Load | None:
+        load = self.loads.pop(flight, None)
+        if load is not None:
+            load.link.forget()
+        return load
 
     def _notice(self, level: str, text: str) -> None:
         log.log(_LEVELS[level], "%s: %s", self.settings.address, text)

@@ -7,10 +7,13 @@ callers need not know this tree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AuthenticationError",
     "ConfigurationError",
     "DecodeError",
+    "LoadCycle",
     "NotCacheable",
     "ServerTooOld",
     "TiercelError",
@@ -40,6 +43,21 @@ class ConfigurationError(TiercelError, ValueError):
 
 class NotCacheable(TiercelError, TypeError):
     """A value that would not come out of the cache as it went in. The message names the field."""
+
+
+class LoadCycle(TiercelError, RuntimeError):
+    """A loader asked, by its chain of calls, for the key that it is loading. The message names the keys on the way."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = tuple(keys)
+        told = " -> ".join(repr(key)[:100] for key in self.keys)
+        super().__init__(
+            f"a cycle of loads: {told}. A loader must not ask the cache for what it is loading, not by what it calls either; "
+            "read that from its source"
+        )
+
+    def __reduce__(self) -> tuple[type[LoadCycle], tuple[tuple[str, ...]]]:
+        return type(self), (self.keys,)
 
 
 class DecodeError(TiercelError, ValueError):

@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tiercel import _chains, _core
 from tiercel._thread_home import ThreadHome
 from tiercel._types import Loaded
 
 if TYPE_CHECKING:
-    from tiercel import _core
     from tiercel._driver import Driver
 
 
@@ -27,6 +27,7 @@ class Load:
         self._home = waiter.home
         self._load: Callable[[], Any] = waiter.load  # type: ignore[assignment]  # loads come of get_or_load alone
         self._context = waiter.context
+        self.link = _chains.Link(driver, waiter.key or "", waiter.context)
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
 
@@ -44,6 +45,7 @@ class Load:
     def cancel(self) -> None:
         """Nobody waits any more. A loader in a thread of its own cannot be stopped; its result is ignored."""
         self._cancelled = True
+        self.link.end()
         if self._task is None:
             return
         if self._home is self.driver._owner:
@@ -60,6 +62,7 @@ class Load:
 
     def _begin(self) -> None:
         if not self._cancelled:
+            self._context.run(_core.loading.set, self.link)
             self._task = self._context.run(self._home.create_task, self._run())
 
     async def _run(self) -> None:
@@ -79,6 +82,7 @@ class Load:
         if self._cancelled:
             return
         try:
+            self._context.run(_core.loading.set, self.link)
             loaded = self._context.run(self._load)
         except BaseException as failure:
             self._end(None, failure)
@@ -89,6 +93,7 @@ class Load:
 
     def _end(self, loaded: Loaded | None, failure: BaseException | None = None) -> None:
         self.loaded, self.failure = loaded, failure
+        self.link.end()
         with self.driver._lock:  # nobody becomes the owner while this thread hands in for want of one
             owner = self.driver._owner
             if owner is self._home or owner is None:
@@ -99,7 +104,7 @@ class Load:
 
     def _hand_in(self) -> None:
         if self.driver.loads.get(self.flight) is self:
-            del self.driver.loads[self.flight]
+            self.driver._forget_load(self.flight)
         finish: Any = self.driver._finish_load
         if self.loaded is None:
             finish(self.flight, "failed", failure=self.failure)
