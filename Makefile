@@ -21,7 +21,7 @@ lint:  ## formats and static analysis (TIDY=1: clang-tidy too, minutes; make che
 format:  ## rewrite what lint would complain of
 	@scripts/lint --fix
 
-bench:  ## measure, next to other caches, and print the table (ARGS="--tiny")
+bench:  ## measure, next to other caches, and print the table (ARGS="--tiny", ARGS=freshness: what the promise costs and gives)
 	@scripts/bench $(ARGS)
 
 soak:  ## worker processes under faults against real servers, checked, until stopped (SECONDS=20 of each run)

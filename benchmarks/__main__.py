@@ -1,7 +1,7 @@
-"""Prints what things cost, as the table of README.md, or what the freshness promise costs and gives, as the tables of docs/guides/figures.md.
+"""Prints what things cost, the table of README.md, or what the freshness promise costs and gives, the tables of docs/guides/figures.md.
 
-    python -m benchmarks [--tiny] [--json FILE] [--only functions|redis|http]
-    python -m benchmarks freshness [--tiny] [--json FILE] [--only costs|asking|waking|herd|tags|tracking|stale|simulated]
+python -m benchmarks [--tiny] [--json FILE] [--only functions|redis|http]
+python -m benchmarks freshness [--tiny] [--json FILE] [--only costs|asking|waking|herd|tags|tracking|stale|simulated]
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def main() -> None:
     if chosen.only and chosen.only not in (PRICES if chosen.what == "prices" else freshness.PARTS):
         arguments.error(f"--only {chosen.only}: no part of {chosen.what}")
     rounds, scale = (1, 0.01) if chosen.tiny else (chosen.rounds, 1.0)
-    print(f"Python {platform.python_version()}, {platform.machine()}, median of {rounds} interleaved rounds\n", flush=True)
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}, median of {rounds} interleaved rounds\n", flush=True
+    )
     figures: list[object]
     if chosen.what == "freshness":
         figures = asyncio.run(print_freshness(chosen.only, Size(chosen.tiny, rounds)))

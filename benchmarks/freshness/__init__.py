@@ -12,7 +12,8 @@ from benchmarks.freshness import asking, costs, herd, simulated, stale, tags, tr
 from benchmarks.freshness.figure import Size, Table
 
 PARTS: dict[str, Callable[[Size], Awaitable[list[Table]]]] = {
-    part.__name__.rpartition(".")[2]: part.run for part in (costs, asking, waking, herd, tags, tracking, stale, simulated)
+    part.__name__.rpartition(".")[2]: part.run
+    for part in (costs, asking, waking, herd, tags, tracking, stale, simulated)
 }
 
 

@@ -1,7 +1,7 @@
 """What leases, tags and the watermark cost: CPU of the client and of the server, against a plain GET and SET over the same connection.
 
-All that goes to Redis is done by 64 callers at a time, as a service does it. Hits in memory are compared with a cache that has no Redis, so no
-watermark; the base of everything else is one command of the same engine, without any meaning to it.
+All that goes to Redis is done by 64 callers at a time, as a service does it. Hits in memory are compared with a cache that has no Redis,
+so no watermark; the base of everything else is one command of the same engine, without any meaning to it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ async def hits_in_redis(cache: Cache, bare: Cache, server: Server, size: Size) -
     candidates = [
         Candidate("plain GET", at_once(lambda _: bare._command([b"GET", b"plain"])), times),
         Candidate("get, memory switched off", at_once(lambda number: bare.get(f"0:{number % times}")), times),
-        *(Candidate(f"get, tracked and put into memory, {NAMES[count]}", at_once(read(count)), times) for count in TAGS),
+        *(
+            Candidate(f"get, tracked and put into memory, {NAMES[count]}", at_once(read(count)), times)
+            for count in TAGS
+        ),
     ]
     return await table("A hit in Redis", candidates, server, size)
 
@@ -157,7 +160,11 @@ async def table(title: str, candidates: list[Candidate], server: Server, size: S
     for ours, theirs in zip(rows["client"], rows["server"], strict=True):
         told = ("-", "-") if in_memory else (theirs.microseconds, times_of(theirs.microseconds, server_base))
         made.add(
-            ours.name, ours.microseconds, times_of(ours.microseconds, client_base), *told, f"{ours.lowest:.2f} to {ours.highest:.2f}"
+            ours.name,
+            ours.microseconds,
+            times_of(ours.microseconds, client_base),
+            *told,
+            f"{ours.lowest:.2f} to {ours.highest:.2f}",
         )
     return made
 

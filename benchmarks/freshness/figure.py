@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-
 PATIENCE = "5s"  # instead of `op_timeout`: on a busy machine a slow answer is to be measured, and not to be given up
 
 

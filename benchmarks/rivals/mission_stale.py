@@ -1,10 +1,10 @@
-"""The code of the mission document ("FastAPI Caching with Redis"), for benchmarks/freshness/stale.py: what its patterns do, in our own words.
+"""The code of the mission document ("FastAPI Caching with Redis"), for benchmarks/freshness/stale.py, in our own words.
 
-Its decorator gets, and calls the function and stores what it answers where nothing was found; its services commit, then delete the key, then
-what matches a pattern, by SCAN and DEL. There is no memory in the process, and nothing between a load and its storing.
+Its decorator gets, and calls the function and stores what it answers where nothing was found; its services commit, then delete the
+key, then what matches a pattern, by SCAN and DEL. There is no memory in the process, and nothing between a load and its storing.
 
-An error of Redis fails a request there, and a connection that has gone silent lets it hang. That cannot be counted as staleness, so here a
-call is given up after two seconds, and either is a miss: more than the document does.
+An error of Redis fails a request there, and a connection that has gone silent lets it hang. That cannot be counted as staleness, so
+here a call is given up after two seconds, and either is a miss: more than the document does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis.asyncio
@@ -48,10 +49,8 @@ class Mission:
         if found is not None:
             return found
         result = await loader()
-        try:
+        with suppress(_AWAY):
             await _patient(self._redis.setex(key, max(1, int(expire)), json.dumps(result)))
-        except _AWAY:
-            pass
         return result
 
     async def look(self, key: str, *, fresh: bool) -> str | None:

@@ -62,7 +62,10 @@ std::vector<std::string> tags_of(nb::handle given) {
     std::string name = text("tags", tag, kTagBytesMax);
     if (std::find(tags.begin(), tags.end(), name) == tags.end()) tags.push_back(std::move(name));
   }
-  if (tags.size() > kTagsMax) throw nb::value_error("tags: more than 64 for one entry");
+  if (tags.size() > kTagsMax) {
+    PyErr_Format(PyExc_ValueError, "tags: %zu of them; an entry carries at most %zu", tags.size(), kTagsMax);
+    throw nb::python_error();
+  }
   return tags;
 }
 

@@ -93,7 +93,8 @@ PySendResult start(Operation* operation, PyObject* home, PyObject** result) {
     if (!running.is_valid() || running.is_none()) return failed(operation, result);
     home = running.ptr();
   }
-  if (!has_owner(*core, home) || !operation->request->before_submit(core->driver_object.ptr())) return failed(operation, result);
+  if (!has_owner(*core, home) || !operation->request->before_submit(core->driver_object.ptr()))
+    return failed(operation, result);
   operation->waiter = core->driver->submit(operation->request, home);
   return operation->waiter == nullptr ? failed(operation, result) : wait(operation, result);
 }

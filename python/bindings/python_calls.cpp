@@ -32,8 +32,9 @@ bool load_names() {
   loaded.invalid_state_error = attribute("asyncio", "InvalidStateError");
   loaded.loading = PyContextVar_New("tiercel.loading", nullptr);
   loaded.asks_for = PyUnicode_InternFromString("asks_for");
-  return loaded.loading && loaded.asks_for && loaded.call_soon && loaded.call_soon_threadsafe && loaded.call_later && loaded.cancel &&
-         loaded.context_keyword && loaded.get_running_loop && loaded.cancelled_error && loaded.invalid_state_error;
+  return loaded.loading && loaded.asks_for && loaded.call_soon && loaded.call_soon_threadsafe && loaded.call_later &&
+         loaded.cancel && loaded.context_keyword && loaded.get_running_loop && loaded.cancelled_error &&
+         loaded.invalid_state_error;
 }
 
 }  // namespace tiercel::python

@@ -21,7 +21,9 @@ bool KeyText::assign(PyObject* key) {
     bytes = PyBytes_AS_STRING(key);
     size = PyBytes_GET_SIZE(key);
   } else {
-    PyErr_Format(PyExc_TypeError, "key: expected a str or bytes, not %.100s", Py_TYPE(key)->tp_name);
+    const bool several = PyList_Check(key) || PyTuple_Check(key) || PyAnySet_Check(key);
+    PyErr_Format(PyExc_TypeError, "key: expected a str or bytes, not %.100s%s", Py_TYPE(key)->tp_name,
+                 several ? "; several keys are given one by one, as in delete(*keys)" : "");
     return false;
   }
   if (size == 0) {

@@ -20,7 +20,7 @@ from tiercel._fresh import Fresh
 from tiercel._invalidation import Invalidation, is_confirmed
 from tiercel._settings import Settings, check_keywords
 from tiercel._stats import Stats, stats_of
-from tiercel._types import MISSING, Loaded, Version, version_of_result
+from tiercel._types import MISSING, Loaded, Version, listed, version_of_result
 from tiercel._writing import Writing
 
 if TYPE_CHECKING:
@@ -152,24 +152,21 @@ class Cache(_core.CacheCore):
         return outcome.usable_for if outcome.kind == "hit" and not outcome.stale else None
 
     async def get_many(self, keys: Iterable[Key], *, fresh: Fresh = None, type: Any = None) -> dict[Key, Any]:
-        """A dict of those found. All are asked in one write."""
+        """A dict of those found. They are asked in one write, a thousand at a time."""
         if isinstance(keys, (str, bytes)):
             raise TypeError("keys: expected a list of keys, not one key")
         wanted = list(dict.fromkeys(keys))
-        values = await _gather.together([self.get(key, default=MISSING, fresh=fresh, type=type) for key in wanted])
+        values = await _gather.in_parts(wanted, lambda key: self.get(key, default=MISSING, fresh=fresh, type=type))
         return {key: value for key, value in zip(wanted, values, strict=True) if value is not MISSING}
 
     async def set_many(
         self, values: Mapping[Key, Any], expire: Expire = EXPIRE, *, tags: Iterable[str] = (), type: Any = None
     ) -> int:
-        """Stores them all in one write; how many were kept."""
+        """Stores them in one write, a thousand at a time; how many were kept."""
         usable_for, codec, names = parse_expire(expire), self._codec_for(type), _names(tags)
-        payloads = {key: codec.encode(value) for key, value in values.items()}
-        outcomes = await _gather.together(
-            [
-                self._store(key, payload, codec=codec.id, usable_for=usable_for, tags=names)
-                for key, payload in payloads.items()
-            ]
+        payloads = [(key, codec.encode(value)) for key, value in values.items()]
+        outcomes = await _gather.in_parts(
+            payloads, lambda one: self._store(one[0], one[1], codec=codec.id, usable_for=usable_for, tags=names)
         )
         return sum(outcome.kind == "stored" for outcome in outcomes)
 
@@ -228,7 +225,12 @@ class Cache(_core.CacheCore):
         `version`: what of the keys is newer stays, and for a minute nothing older is stored by who names a version too. `strict`: raises
         Unavailable if it is only pending; it is then kept and sent all the same.
         """
-        return self._invalidation(await self._invalidate(keys, _names(tags), version=version), strict)
+        names = _names(tags)
+        if version is not None and names and not keys:
+            raise ValueError(
+                "version: it says what of the keys may stay, and no key is given; tags take all that carry them"
+            )
+        return self._invalidation(await self._invalidate(keys, names, version=version), strict)
 
     async def clear(self, *, strict: bool = False) -> Invalidation:
         """Everything in this namespace, in every process."""
@@ -419,9 +421,7 @@ os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _names(tags: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(tags, (str, bytes)):
-        raise TypeError(f"tags: expected a list of str, not one {tags.__class__.__name__}")
-    return tuple(tags)
+    return listed(tags, "tags", "str")
 
 
 def _check_policies(app: object) -> None:

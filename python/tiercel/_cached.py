@@ -151,6 +151,8 @@ def _as_list(values: object, option: str, example: str) -> list[Any]:
         raise TypeError(f'{option}: expected a list such as ["{example}"], not {values!r}')
     listed = list(values)
     if option == "tags" and len(listed) > TAGS_MAX:
+        listed = [value for at, value in enumerate(listed) if value not in listed[:at]]
+    if option == "tags" and len(listed) > TAGS_MAX:
         raise ValueError(f"tags: {len(listed)} of them; an entry carries at most {TAGS_MAX}")
     return listed
 

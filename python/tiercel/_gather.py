@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Generator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final, TypeVar
 
 from tiercel import _core
+
+AT_ONCE_MAX: Final = 1_000  # all that is asked at once is to be answered within one op_timeout
+
+One = TypeVar("One")
+
+
+async def in_parts(wanted: Sequence[One], ask: Callable[[One], _core.Operation[Any]]) -> list[Any]:
+    """What each is answered, in order: `together`, as far as that goes."""
+    results: list[Any] = []
+    for at in range(0, len(wanted), AT_ONCE_MAX):
+        results += await together([ask(one) for one in wanted[at : at + AT_ONCE_MAX]])
+    return results
 
 
 @types.coroutine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -83,6 +83,13 @@ def version_of_result(version: object, argument: str = "version") -> int | None:
     if isinstance(version, bool) or not isinstance(version, int) or not 0 <= version < 1 << 64:
         raise ValueError(f"{argument}: expected an int from 0 to 2**64 - 1, not {version!r:.100}")
     return version
+
+
+def listed(names: Any, argument: str, of: str) -> tuple[Any, ...]:
+    """Names that were given as an iterable, and not one of them alone, whose letters would be taken for names."""
+    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+        raise TypeError(f"{argument}: expected a list of {of}, not one {type(names).__name__}")
+    return tuple(names)
 
 
 def check_name(what: str, text: object, bytes_max: int) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tiercel import _core, _sync
 from tiercel._errors import Unavailable
 from tiercel._invalidation import is_confirmed
-from tiercel._types import TAG_BYTES_MAX, check_name
+from tiercel._types import TAG_BYTES_MAX, check_name, listed
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tiercel._driver import Driver
 
 TAGS_MAX: Final = 64  # kTagsMax in src/entry/key.hpp
+KEYS_MAX: Final = 4_096  # what is announced is announced in one write
 
 
 class Writing:
@@ -107,22 +108,20 @@ class Writing:
 
 
 def _checked_keys(keys: Iterable[Key]) -> tuple[Key, ...]:
-    listed: tuple[Key, ...] = _listed(keys, "keys", "keys")
-    for key in listed:
+    checked: tuple[Key, ...] = listed(keys, "keys", "keys")
+    for key in checked:
         _core.canonical_key(key)
-    return listed
+    if (count := len(set(checked))) > KEYS_MAX:
+        raise ValueError(
+            f"keys: {count} of them; a write names at most {KEYS_MAX}. Name a tag that they carry, or write in parts"
+        )
+    return checked
 
 
 def _checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    listed: tuple[str, ...] = tuple(dict.fromkeys(_listed(tags, "tags", "str")))
-    for tag in listed:
+    checked: tuple[str, ...] = tuple(dict.fromkeys(listed(tags, "tags", "str")))
+    for tag in checked:
         check_name("tags", tag, TAG_BYTES_MAX)
-    if len(listed) > TAGS_MAX:
-        raise ValueError(f"tags: {len(listed)} of them; a write names at most {TAGS_MAX}")
-    return listed
-
-
-def _listed(names: Any, argument: str, of: str) -> tuple[Any, ...]:
-    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
-        raise TypeError(f"{argument}: expected a list of {of}, not one {type(names).__name__}")
-    return tuple(names)
+    if len(checked) > TAGS_MAX:
+        raise ValueError(f"tags: {len(checked)} of them; a write names at most {TAGS_MAX}")
+    return checked

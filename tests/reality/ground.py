@@ -42,6 +42,7 @@ class Plan:
     settings: Mapping[str, Any] = field(default_factory=dict)
     tags_of: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: TAGS_OF)
     folders: tuple[Path, ...] = ()  # of further modules that the workers import
+    proxied: bool = True  # False: no network that could be made to fail, nor costs time
 
 
 class Ground:
@@ -77,7 +78,7 @@ class Ground:
         self._generations[number] += 1
         name = f"w{number}.{self._generations[number]}"
         given = {
-            "name": name, "url": self.proxies[number].url(), "staleness": self.plan.staleness,
+            "name": name, "url": (self.proxies[number] if self.plan.proxied else self.server).url(), "staleness": self.plan.staleness,
             "settings": dict(self.plan.settings), "source": str(self.folder / "source"),
             "history": str(self.folder / f"{name}.history"), "tags_of": self.plan.tags_of, "subject": self.plan.subject,
         }  # fmt: skip

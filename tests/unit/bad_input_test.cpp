@@ -1,7 +1,8 @@
-// What users do beyond all measure: a hundred thousand names in one call, a loader that never ends. Nothing is lost, and nobody else waits for it.
+// What users do beyond all measure: a hundred thousand names in one call, a loader that never ends, a write that is held past its time. Nothing is lost,
+// and nobody else waits for it.
 #include <gtest/gtest.h>
 
-#include "support/engine_rig.hpp"
+#include "support/two_engines.hpp"
 
 namespace tiercel::test {
 namespace {
@@ -116,6 +117,24 @@ TEST(EndlessLoad, AnInvalidationReachesOneThatNobodyJoinsAnyMore) {
   rig.run(rig.invalidate({"k"}));
   rig.finish_load("old");
   EXPECT_EQ(rig.found("k"), "<none>");
+}
+
+// ---- writes that are held past their time
+
+TEST(HeldTooLong, AWriteWhoseProcessSleptThroughItsRenewalsSaysSoAndInvalidatesAllTheSame) {
+  Two two;
+  const std::vector<std::string> keys{"k"}, no_tags;
+  const OperationId writing = two.a.engine->begin_writing(keys, no_tags, {}, two.a.now);
+  two.a.run(writing);
+  ASSERT_EQ(two.stored("k"), "<intent>");
+  two.b.pass(5s);  // a sleeps, and nothing renews its intent
+  two.b.cache("k", "between");
+  ASSERT_EQ(two.stored("k"), "between");
+  two.a.now = two.b.now;
+  const Outcome ended = two.a.run(two.a.engine->end_writing(writing, two.a.now));
+  EXPECT_EQ(ended.kind, Kind::invalidated);
+  EXPECT_FALSE(ended.held);
+  EXPECT_EQ(two.stored("k"), "<nothing>");
 }
 
 }  // namespace
