@@ -267,6 +267,22 @@ async def test_what_cannot_be_meant_is_refused_by_name(cache: Cache, engine: Asy
     hook.remove()
 
 
+async def test_a_name_that_cannot_be_meant_fails_the_flush_and_leaves_nothing_announced(
+    cache: Cache, engine: AsyncEngine
+) -> None:
+    """Some of its names may have been announced by then: they end with the rollback."""
+    maker = async_sessionmaker(engine)
+    wrong: dict[str, Any] = {"it is empty": "", "524288 bytes, the limit is 1024": "x" * (512 << 10)}
+    for said, name in wrong.items():
+        hook = install(maker, cache, tags=lambda _, name=name: [f"tag-{number}" for number in range(64)] + [name])
+        async with maker() as session:
+            session.add(User(name="Ada"))
+            with pytest.raises(ValueError, match=f"^tags: {said}"):
+                await session.flush()
+        hook.remove()
+        assert await kept(cache, f"key of {len(name)}", ("tag-0",))
+
+
 def test_it_is_imported_only_by_who_asks_for_it() -> None:
     from support.runs import run_child
 
