@@ -39,8 +39,8 @@ async def promised(size: Size) -> Table:
     table = Table(
         "Observed staleness of real processes, every kind of fault",
         ("staleness", "faults", *SEEN, "over the bound", *BROKEN),
-        f"Three processes of eight tasks for {seconds:g} s at each setting. Went back: among these are hits of what a process without Redis had "
-        "loaded for itself, which the promise leaves out and the harness cannot tell.",
+        f"Three processes of eight tasks for {seconds:g} s at each setting. Went back: among these are hits of what a process without "
+        "Redis had loaded for itself, which the promise leaves out and the harness cannot tell.",
     )
     for delta in DELTAS:
         done = await trial(Plan(SEED, seconds, staleness=delta), ALL)
