@@ -249,6 +249,7 @@ void Core::key_changed(std::string_view key) {
 void Core::key_pushed(std::string_view key, Timestamp now) {
   memory.erase(key);
   for (Flight* flight : flights.of(key)) {
+    flight->key_moved();
     if (flight->sealed_by_push()) flights.seal(*flight);
   }
   wake_waiting(key, now);
@@ -302,7 +303,9 @@ void Core::everything_changed() {
   ++changes_;
   memory.clear();
   tags.drop_all();
-  seal_hurt(flights.where([](const Flight&) { return true; }));
+  const Flights::List all = flights.where([](const Flight&) { return true; });
+  for (Flight* flight : all) flight->key_moved();
+  seal_hurt(all);
 }
 
 std::vector<TagStamp> Core::local_stamps(const std::vector<std::string>& wanted) {

@@ -43,6 +43,7 @@ void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp no
   if (step.kind == ask::renewed || step.kind == ask::lease_seen) return take_renewal(core, step, value);
   if (state_ == State::electing && step.kind == ask::elected) return take_election(core, value, now);
   if (state_ == State::looking || state_ == State::bidding) {
+    if (step.kind == ask::value || step.kind == ask::stamp) moved_ = false;
     lookup_.reply(core, *this, step, value, now);
     if (lookup_.done()) found(core, now);
   } else if (state_ == State::filling && fill_ && step.kind >= ask::tag_kept) {
@@ -169,10 +170,13 @@ void Flight::wait(Core& core, const Header& lease, Timestamp now) {
   if (!core.remote->tracks()) until = std::min(until, now + kPollEvery);
   core.wait_for(key_, id);
   core.wake_at(*this, until);
+  // The push that would end the wait came between the lease's reply and those of the tags.
+  if (moved_) woken(core, now);
 }
 
 void Flight::woken(Core& core, Timestamp now) {
   if (state_ != State::waiting) return;
+  moved_ = false;
   generation_ = 0;  // what was pushed is tracked no more
   core.stop_waiting(key_, id);
   if (!core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);

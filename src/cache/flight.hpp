@@ -23,6 +23,8 @@ class Flight final : public Task {
   void join(Core& core, OperationId caller);
   void leave(Core& core, OperationId caller, Timestamp now);
   void finish_load(Core& core, LoadResult result, Timestamp now);
+  // Its key was pushed: what was read of it before is not what stands there.
+  void key_moved() { moved_ = true; }
   // It waits for another's load, and that has ended, or nobody would tell any more.
   void woken(Core& core, Timestamp now);
   // Sealed, or without callers: the lease it may hold is for others to take.
@@ -89,6 +91,7 @@ class Flight final : public Task {
   unsigned rounds_ = 0, other_leases_ = 0;
   std::uint32_t generation_ = 0;  // of the session on which its key is tracked; 0: on none
   bool outdated_ = false;
+  bool moved_ = false;  // since the key was last read
   State state_ = State::looking;
   Store store_ = Store::nowhere;
 };

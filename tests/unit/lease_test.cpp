@@ -1,6 +1,8 @@
 // Loads over processes: two engines at one model of Redis. What stands under the key decides who loads and what may be stored.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "support/two_engines.hpp"
 
 namespace tiercel::test {
@@ -67,6 +69,38 @@ TEST(Lease, OneProcessLoadsAndTheOtherIsWokenByThePush) {
   ASSERT_TRUE(two.b.outcome(waits));
   EXPECT_EQ(two.b.value(*two.b.outcome(waits)), "value");
   EXPECT_EQ(two.b.engine->stats().loads, 0u);
+}
+
+// What ends the wait: that the fill is pushed, or that everything is.
+void expect_end_of_wait_between_replies(const std::function<void(Two&)>& end) {
+  Two two;
+  two.a.load("k", {"t"});
+  two.settle();
+  const OperationId waits = two.b.load("k", {"t"});
+  bool done = false;
+  two.redis->after = [&](const ModelRedis::Words& command) {
+    if (done || command != ModelRedis::Words{"GET", "tiercel:v:k"}) return;
+    done = true;  // before GET of the tag, which is in the same pipeline
+    end(two);
+  };
+  two.b.step();
+  two.settle();
+  ASSERT_TRUE(done);
+  if (!two.b.loads.empty()) two.b.finish_load("value");
+  two.settle();
+  ASSERT_TRUE(two.b.outcome(waits));
+  EXPECT_EQ(two.b.value(*two.b.outcome(waits)), "value");
+}
+
+TEST(Lease, WhoIsToldOfTheFillBeforeTheTagsHaveComeDoesNotWaitForIt) {
+  expect_end_of_wait_between_replies([](Two& two) {
+    two.a.finish_load("value");
+    while (two.a.step()) continue;
+  });
+}
+
+TEST(Lease, WhoIsToldThatEverythingWentBeforeTheTagsHaveComeDoesNotWait) {
+  expect_end_of_wait_between_replies([](Two& two) { two.redis->flush_all(); });
 }
 
 TEST(Lease, OfTwoWhoBidAtOnceOneLeads) {
