@@ -130,6 +130,30 @@ ModelRedis::Words ModelRedis::names() const {
   return names;
 }
 
+bool ModelRedis::has_expired() const {
+  return std::any_of(data_.begin(), data_.end(), [this](const auto& held) { return expired(held.second); });
+}
+
+void ModelRedis::describe(std::string& out) const {
+  for (const auto& [key, held] : data_) {
+    out += key;
+    out += '=';
+    out += held.bytes;
+    out += '@';
+    out += std::to_string(held.deadline_us);
+    out += '\n';
+  }
+  for (const auto& client : clients_) {
+    out += {client->closed ? 'c' : 'o', client->tracking ? 't' : '-', client->caching_next ? 'n' : '-'};
+    out += client->in;
+    for (const std::string& key : client->tracked) {
+      out += ' ';
+      out += key;
+    }
+    out += '\n';
+  }
+}
+
 // ---- tracking
 
 void ModelRedis::expire(const std::string& key) {

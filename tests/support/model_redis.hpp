@@ -64,6 +64,8 @@ class ModelRedis {
   std::size_t count(std::string_view command) const;
   std::size_t keys() const { return data_.size(); }
   Words names() const;  // of all keys, expired ones included
+  bool has_expired() const;  // something waits to be expired
+  void describe(std::string& out) const;  // all that decides what it answers: equal words, equal futures
   std::int64_t wall_us() const { return wall_us_ + now_.time_since_epoch().count(); }
   void shift_wall(Duration by) { wall_us_ += by.count(); }
 
