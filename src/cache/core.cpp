@@ -199,11 +199,11 @@ std::optional<Seen> Core::look(std::string_view key, Timestamp now) {
   seen.tags_are = check == TagTable::Check::current   ? "current"
                   : check == TagTable::Check::changed ? "changed"
                                                       : "unknown";
-  seen.serves = bool(usable_entry(key, now, false));
+  seen.serves = bool(usable_entry(key, now, false, since(now)));
   return seen;
 }
 
-EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use, std::optional<Duration> fresh) {
+EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use, Timestamp since) {
   // The watermark before the generation, both before the entry: an entry is never given a watermark younger than its own tracking.
   const Timestamp watermark = remote ? remote->watermark() : now;
   const std::uint32_t generation = remote ? remote->generation() : 0;
@@ -213,7 +213,7 @@ EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use,
     const EntryFacts& facts = entry->facts();
     const bool tracked = facts.generation != 0 && facts.generation == generation;
     const Timestamp as_of = tracked ? std::max(facts.as_of, watermark) : facts.as_of;
-    if (as_of < now - std::min(fresh.value_or(settings.staleness), settings.staleness)) return {};
+    if (as_of < since) return {};
   }
   if (tags.check(*entry) != TagTable::Check::current) return {};
   return entry;

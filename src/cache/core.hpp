@@ -2,6 +2,7 @@
 // A task is one multi-step operation as a small state machine, fed by replies and time; each kind has a file of its own.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/dice.hpp"
+#include "cache/beats.hpp"
 #include "cache/breaker.hpp"
 #include "cache/engine.hpp"
 #include "cache/flights.hpp"
@@ -45,6 +47,8 @@ class Task {
   virtual void overdue(Core& core, Timestamp now) = 0;
   // The caller has left. True: the task may be dropped; false: it goes on without one.
   virtual bool abandon(Core&, Timestamp) { return true; }
+  // The heartbeat it waited for has come, or none will.
+  virtual void beaten(Core&, Timestamp) {}
   // A connection is ready, or cannot become so: for those that wait for it.
   virtual void connection_changed(Core&, const LinkState&, Timestamp) {}
 
@@ -106,9 +110,12 @@ class Core {
   ServerTime server_now(Timestamp now) const { return ServerTime{now.time_since_epoch() + remote->server_offset()}; }
 
   // --- coherence: what makes entries, tags and flights unusable
-  EntryRef usable_entry(std::string_view key, Timestamp now,
-                        bool count_use,  // verified, tags current; may be past its soft deadline
-                        std::optional<Duration> fresh = {});
+  // Verified, its tags current, and no change up to `since` can be missing from it; may be past its soft deadline.
+  EntryRef usable_entry(std::string_view key, Timestamp now, bool count_use, Timestamp since);
+  // What a read that begins at `begun` demands; nullopt: no less than `staleness`.
+  Timestamp since(Timestamp begun, std::optional<Duration> fresh = {}) const {
+    return begun - std::min(fresh.value_or(settings.staleness), settings.staleness);
+  }
   std::optional<Seen> look(std::string_view key, Timestamp now);
   bool put_in_memory(const EntryRef& entry, Timestamp now);
   // Whether a record with these stamps is of the root that stands now, and the server will tell when that changes: an entry does not keep it.
@@ -147,6 +154,7 @@ class Core {
   Pending pending;
   Written written;
   RefreshRests refresh_rests;
+  Beats beats;
   Remote* remote = nullptr;  // null on memory://
   Timestamp present{};  // of the owner's present call
   Timestamp release_due = kNever;  // when expired memory is next looked at

@@ -123,7 +123,7 @@ Engine::~Engine() = default;
 // ---- any thread
 
 EntryRef Engine::find(std::string_view key, Timestamp now, std::optional<Duration> fresh) {
-  EntryRef entry = impl_->core.usable_entry(key, now, true, fresh);
+  EntryRef entry = impl_->core.usable_entry(key, now, true, impl_->core.since(now, fresh));
   if (!entry || now >= entry->facts().fresh_until) return {};
   impl_->core.counters.hits.add();
   return entry;
@@ -165,14 +165,12 @@ OperationId Engine::read(std::string_view key, ReadOptions options, Timestamp no
   TIERCEL_REQUIRE(is_canonical_key(key));
   const Turn turn(*impl_, now);
   Core& core = impl_->core;
-  if (!options.skip_memory || !core.has_redis()) {
-    if (const EntryRef entry = core.usable_entry(key, now, true, options.fresh)) {
-      const OperationId id = core.next_id();
-      Outcome outcome = hit(entry, true, now);
-      count_hit(core, outcome);
-      core.finish_now(id, std::move(outcome));
-      return id;
-    }
+  if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh))) {
+    const OperationId id = core.next_id();
+    Outcome outcome = hit(entry, true, now);
+    count_hit(core, outcome);
+    core.finish_now(id, std::move(outcome));
+    return id;
   }
   if (!core.may_use_redis(now) || core.pending.covers(key)) {
     const OperationId id = core.next_id();
@@ -191,7 +189,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   Core& core = impl_->core;
   Flight* flight = core.flights.joinable(key);
   if (!options.skip_value) {
-    if (const EntryRef entry = core.usable_entry(key, now, true, options.fresh)) {
+    if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh))) {
       Outcome outcome = hit(entry, true, now);
       outcome.refresh_wanted = outcome.stale && flight == nullptr && !core.refresh_rests.rests(key, now);
       count_hit(core, outcome);

@@ -101,9 +101,9 @@ struct Event {
 
 struct ReadOptions {
   std::vector<std::string> capture;  // tags whose stamps to take, should it be a miss
-  bool skip_memory = false;  // fresh="now": ask Redis even if L1 has it
-  std::optional<Duration>
-      fresh;  // L1 serves what could not have missed a change for longer than that; nullopt: `staleness`
+  // L1 serves what could not have missed a change for longer than that; nullopt: `staleness`. What is older waits for a heartbeat, one for
+  // all who ask meanwhile, and Redis is asked only for what L1 does not hold.
+  std::optional<Duration> fresh;
 };
 
 struct StoreOptions {

@@ -23,6 +23,21 @@ void Flight::start(Core& core, Timestamp now) {
   as_of_ = now;
   if (core.written.covers(key_, options_.tags)) return load_beside_a_write(core, now);
   if (!core.has_redis() || !core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);
+  if (options_.skip_value || !core.beats.serves(core, key_, now)) return look(core, now);
+  state_ = State::listening;
+  core.beats.wait(core, *this, now);
+}
+
+// Memory holds what was good some time ago; the heartbeat says whether it still is.
+void Flight::beaten(Core& core, Timestamp now) {
+  if (state_ != State::listening) return;
+  if (const EntryRef entry = core.usable_entry(key_, now, false, as_of_)) return land_hit(core, entry, true, now);
+  if (!core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);
+  look(core, now);
+}
+
+void Flight::look(Core& core, Timestamp now) {
+  state_ = State::looking;
   core.set_deadline(*this, now);
   if (!lookup_.start(core, *this, now)) return load(core, Store::memory, now);
   if (lookup_.done()) found(core, now);
@@ -80,11 +95,11 @@ void Flight::found(Core& core, Timestamp now) {
   if (lookup_.failed() || lookup_.bid_refused()) return load(core, Store::memory, now);
   if (!lookup_.entry()) return decide(core, now);
   if (options_.skip_value) return refresh(core, now);
-  land_hit(core, now);
+  land_hit(core, lookup_.entry(), false, now);
 }
 
-void Flight::land_hit(Core& core, Timestamp now) {
-  Outcome outcome = hit(lookup_.entry(), false, now);
+void Flight::land_hit(Core& core, const EntryRef& entry, bool from_memory, Timestamp now) {
+  Outcome outcome = hit(entry, from_memory, now);
   count_hit(core, outcome);
   outcome.refresh_wanted = outcome.stale && !options_.skip_value && !core.refresh_rests.rests(key_, now);
   land(core, std::move(outcome));
@@ -110,7 +125,7 @@ void Flight::refresh(Core& core, Timestamp now) {
 void Flight::take_election(Core& core, const resp::Value& value, Timestamp now) {
   if (value.is_null()) {  // another refreshes it
     core.refresh_rests.rest(key_, now + core.settings.lease_for, now);
-    return land_hit(core, now);
+    return land_hit(core, lookup_.entry(), false, now);
   }
   load(core, Store::over_value, now);
 }
@@ -181,10 +196,7 @@ void Flight::woken(Core& core, Timestamp now) {
   core.stop_waiting(key_, id);
   if (!core.may_use_redis(now) || core.pending.covers(key_)) return load(core, Store::memory, now);
   if (now >= patient_until_) return load(core, Store::nowhere, now);
-  state_ = State::looking;
-  core.set_deadline(*this, now);
-  if (!lookup_.start(core, *this, now)) return load(core, Store::memory, now);
-  if (lookup_.done()) found(core, now);
+  look(core, now);
 }
 
 // ---- loading
@@ -388,7 +400,7 @@ bool Flight::may_be_joined(const Core& core, Timestamp now, std::optional<Durati
   if (!core.has_redis()) return true;
   const bool tracked = generation_ != 0 && generation_ == core.remote->generation();
   const Timestamp as_of = tracked ? std::max(as_of_, core.remote->watermark()) : as_of_;
-  return as_of >= now - std::min(fresh.value_or(core.settings.staleness), core.settings.staleness);
+  return as_of >= core.since(now, fresh);
 }
 
 bool Flight::has_tag(std::string_view tag) const {

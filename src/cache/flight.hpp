@@ -33,6 +33,7 @@ class Flight final : public Task {
   void reply(Core& core, Step step, const resp::Value& value, Timestamp now) override;
   void lost(Core& core, Step step, const Error& why, Timestamp now) override;
   void overdue(Core& core, Timestamp now) override;
+  void beaten(Core& core, Timestamp now) override;
 
   const std::string& key() const { return key_; }
   bool has_tag(std::string_view tag) const;
@@ -45,7 +46,7 @@ class Flight final : public Task {
   void mark_sealed() { outdated_ = outdated_ || state_ >= State::loading; }
 
  private:
-  enum class State : std::uint8_t { looking, electing, bidding, waiting, loading, filling, ended };
+  enum class State : std::uint8_t { listening, looking, electing, bidding, waiting, loading, filling, ended };
   enum class Store : std::uint8_t {
     nowhere,  // its callers' answer alone
     memory,  // Redis is away: for as long as its age allows
@@ -54,11 +55,12 @@ class Flight final : public Task {
   };
 
   void load_beside_a_write(Core& core, Timestamp now);
+  void look(Core& core, Timestamp now);
   void found(Core& core, Timestamp now);
   bool holds(const Core& core, const Lookup::Seen& seen, Timestamp now) const;
   void refresh(Core& core, Timestamp now);
   void take_election(Core& core, const resp::Value& value, Timestamp now);
-  void land_hit(Core& core, Timestamp now);
+  void land_hit(Core& core, const EntryRef& entry, bool from_memory, Timestamp now);
   void decide(Core& core, Timestamp now);
   void bid(Core& core, Timestamp now);
   void wait(Core& core, const Header& lease, Timestamp now);

@@ -62,6 +62,10 @@ void Link::on_flushed() {
   if (which_ == Connection::tracked && ready()) fetch_root(core_, now_);
 }
 
+void Link::on_heartbeat() {
+  if (which_ == Connection::tracked) core_.beats.heard(core_, now_);
+}
+
 void Link::on_ready() {
   ++changes_;
   if (which_ == Connection::tracked) {
@@ -83,7 +87,10 @@ void Link::on_ready() {
 
 void Link::on_down(const Error& why) {
   ++changes_;
-  if (which_ == Connection::tracked) core_.wake_all_waiting(now_);
+  if (which_ == Connection::tracked) {
+    core_.wake_all_waiting(now_);
+    core_.beats.lost(core_, now_);
+  }
   const bool operators =
       why.code == ErrorCode::authentication || why.code == ErrorCode::too_old || why.code == ErrorCode::cluster;
   const Announced now_is = operators ? Announced::failed : Announced::away;

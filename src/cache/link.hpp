@@ -19,6 +19,7 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   bool tracks() const override { return session.tracks(); }
   bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
               bool tracked) override;
+  void beat(Timestamp now) override { session.beat(now); }
   Duration server_offset() const override { return session.server_offset(); }
   std::uint32_t generation() const override { return session.generation(); }
   Timestamp watermark() const override { return session.watermark(); }
@@ -40,6 +41,7 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   void on_lost(redis::ReplyToken token, const Error& why) override;
   void on_invalidated(std::string_view redis_key) override;
   void on_flushed() override;
+  void on_heartbeat() override;
   void on_ready() override;
   void on_down(const Error& why) override;
   void tell_waiting();

@@ -26,6 +26,22 @@ void count_hit(Core& core, const Outcome& outcome) {
 }
 
 void ReadTask::start(Core& core, Timestamp now) {
+  begun_ = now;
+  if (core.beats.serves(core, key_, now)) return core.beats.wait(core, *this, now);
+  look(core, now);
+}
+
+void ReadTask::beaten(Core& core, Timestamp now) {
+  if (const EntryRef entry = core.usable_entry(key_, now, false, begun_)) {
+    Outcome outcome = hit(entry, true, now);
+    count_hit(core, outcome);
+    return core.finish(*this, std::move(outcome));
+  }
+  if (!core.may_use_redis(now) || core.pending.covers(key_)) return core.finish(*this, local_miss(core, options_.capture));
+  look(core, now);
+}
+
+void ReadTask::look(Core& core, Timestamp now) {
   core.set_deadline(*this, now);
   if (!lookup_.start(core, *this, now)) core.finish(*this, local_miss(core, options_.capture));
   else if (lookup_.done()) end(core, now);

@@ -1,4 +1,5 @@
-// Owns: the read of one key that is not in memory. Ends as hit or miss; a Redis that does not answer in time is a miss marked `degraded`.
+// Owns: the read of one key that memory does not serve at once. What memory holds of too long ago is looked at again behind a heartbeat; what it
+// does not hold is asked of Redis. Ends as hit or miss; a Redis that does not answer in time is a miss marked `degraded`.
 #pragma once
 
 #include "cache/core.hpp"
@@ -9,17 +10,22 @@ namespace tiercel {
 class ReadTask final : public Task {
  public:
   ReadTask(std::string key, ReadOptions options)
-      : lookup_(std::move(key), options.capture, options.capture.empty() ? Lookup::For::reading : Lookup::For::loading),
+      : key_(std::move(key)),
+        lookup_(key_, options.capture, options.capture.empty() ? Lookup::For::reading : Lookup::For::loading),
         options_(std::move(options)) {}
 
   void start(Core& core, Timestamp now);
   void reply(Core& core, Step step, const resp::Value& value, Timestamp now) override;
   void lost(Core& core, Step step, const Error& why, Timestamp now) override;
   void overdue(Core& core, Timestamp now) override;
+  void beaten(Core& core, Timestamp now) override;
 
  private:
+  void look(Core& core, Timestamp now);
   void end(Core& core, Timestamp now);
 
+  std::string key_;
+  Timestamp begun_{};
   Lookup lookup_;
   ReadOptions options_;
 };

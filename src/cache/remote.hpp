@@ -25,6 +25,7 @@ class Remote {
   // Queues a command whose reply goes to the task. False: too much is in flight, or not connected; nothing was queued.
   virtual bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
                       bool tracked) = 0;
+  virtual void beat(Timestamp now) = 0;        // a command of `now` or later will be answered; Core::beats is told
   virtual Duration server_offset() const = 0;  // ServerTime minus Timestamp
 
   // Any thread.

@@ -49,6 +49,10 @@ Session::Submitted Session::submit(std::span<const std::string_view> arguments, 
   return impl_->submit(arguments, token, now, tracked);
 }
 
+void Session::beat(Timestamp now) {
+  if (impl_->state == State::ready) impl_->beat(now);
+}
+
 Session::State Session::state() const { return impl_->state; }
 bool Session::tracks() const { return impl_->tracking && !impl_->reply_untracked; }
 const std::string& Session::server_version() const { return impl_->version; }

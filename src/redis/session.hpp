@@ -35,6 +35,7 @@ class SessionListener {
   virtual void on_lost(ReplyToken token, const Error& why) = 0;  // queued or sent, its reply not seen: unknown outcome
   virtual void on_invalidated(std::string_view redis_key) = 0;
   virtual void on_flushed() = 0;  // a null push: everything
+  virtual void on_heartbeat() {}  // TIME was answered: the watermark has moved
   virtual void on_ready() = 0;  // handshake done; the first commands may be submitted
   virtual void on_down(const Error& why) = 0;  // was ready, or could not become it
 };
@@ -87,6 +88,10 @@ class Session {
   // CACHING YES goes before it, whose OK is swallowed here (nothing if the server does not track). `now` never goes
   // back. One command may pass write_buffer_max; the next is then `full`.
   Submitted submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked = false);
+
+  // A heartbeat for who needs the watermark at `now`: one for all who ask before it leaves, and one more for all who ask
+  // while that is under way. Nothing unless ready.
+  void beat(Timestamp now);
 
   // --- what is known
   State state() const;

@@ -18,6 +18,9 @@ namespace tiercel::redis {
 class Output {
  public:
   bool empty() const { return taken_ == bytes_.size(); }
+  // Where the next byte stands among all there ever were, and whether the one that stood there has been taken.
+  std::uint64_t place() const { return gone_ + size(); }
+  bool is_gone(std::uint64_t place) const { return place < gone_; }
   std::size_t size() const { return bytes_.size() - taken_; }
   std::string_view view() const { return std::string_view{bytes_}.substr(taken_); }
   // To append to; what was taken is dropped first when it is the larger part.
@@ -29,7 +32,9 @@ class Output {
     return bytes_;
   }
   void take(std::size_t count) {
-    taken_ += std::min(count, size());
+    count = std::min(count, size());
+    taken_ += count;
+    gone_ += count;
     if (empty()) clear();
   }
   void clear() {
@@ -42,6 +47,7 @@ class Output {
   static constexpr std::size_t kKeptBytesMax = 1u << 20;
   std::string bytes_;
   std::size_t taken_ = 0;
+  std::uint64_t gone_ = 0;
 };
 
 struct Session::Impl {
@@ -59,6 +65,8 @@ struct Session::Impl {
   std::optional<Timestamp> next_deadline() const;
   Timestamp silence_deadline() const { return std::max(heard_at, owed_since) + options.silence_max; }
   Timestamp heartbeat_deadline() const;
+  void beat(Timestamp now);
+  void send_heartbeat(Timestamp now);
 
   // session_replies.cpp
   void received(std::size_t bytes, Timestamp now);
@@ -67,12 +75,13 @@ struct Session::Impl {
   std::optional<Error> take_caching(Slot& slot, const resp::Value& reply);
   void take_command(const Slot& slot, const resp::Value& reply);
   void take_heartbeat(const Slot& slot, const resp::Value& reply, Timestamp now);
+  void move_watermark(Timestamp sent);
 
   Submitted submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked);
   void owe(const Slot& slot);
   std::string& writing();  // the output, counted as a new write if it was empty
   bool connected() const { return state == State::handshaking || state == State::ready; }
-  std::size_t commands_in_flight() const { return state == State::ready ? slots.size() - (heartbeat_owed ? 1 : 0) : 0; }
+  std::size_t commands_in_flight() const { return state == State::ready ? slots.size() - heartbeats_owed : 0; }
 
   Session& face;
   const SessionOptions options;
@@ -102,7 +111,9 @@ struct Session::Impl {
   Timestamp owed_since{};  // since when a reply has been owed without pause
   Timestamp said_at{};  // the last command
   Timestamp time_asked_at{};
-  bool heartbeat_owed = false;
+  std::size_t heartbeats_owed = 0;  // at most two: one under way, and one for who asked meanwhile
+  std::uint64_t heartbeat_place = 0, heartbeat_slot = 0;  // of the newest: in the output, among the slots
+  bool heartbeat_wanted = false;  // by who came when both were under way
   std::uint64_t writes = 0;
   std::uint64_t pushes_ignored = 0;
 };

@@ -6,6 +6,7 @@
 namespace tiercel::redis {
 namespace {
 
+constexpr std::size_t kHeartbeatsMax = 2;
 constexpr Duration kClockCheckEvery = std::chrono::seconds{30};   // also a busy session asks for TIME so often
 
 std::string seconds_of(Duration duration) {
@@ -98,7 +99,8 @@ void Session::Impl::go_down(const Error& why, State next, Timestamp now) {
   if (next == State::waiting) deadline = now + backoff.next(dice);
   if (next == State::failed) deadline = now + backoff.longest(dice);
   output.clear();
-  heartbeat_owed = false;
+  heartbeats_owed = 0;
+  heartbeat_wanted = false;
   Slots lost = std::exchange(slots, {});
   while (!lost.empty()) {
     const Slot slot = lost.pop();
@@ -108,7 +110,7 @@ void Session::Impl::go_down(const Error& why, State next, Timestamp now) {
 }
 
 Timestamp Session::Impl::heartbeat_deadline() const {
-  if (options.heartbeat_every <= Duration{0} || heartbeat_owed) return kNever;
+  if (options.heartbeat_every <= Duration{0} || heartbeats_owed > 0) return kNever;
   return std::min(said_at + options.heartbeat_every,
                   time_asked_at + std::max(kClockCheckEvery, options.heartbeat_every));
 }
@@ -152,9 +154,24 @@ void Session::Impl::advance(Timestamp now) {
         {ErrorCode::away, "not a byte from the server for " + seconds_of(options.silence_max), "see whether it hangs"},
         now);
   }
-  resp::append_command(writing(), {"TIME"});
+  send_heartbeat(now);
+}
+
+// One that has not left this process is as good as one sent now: who comes before it leaves shares it.
+void Session::Impl::beat(Timestamp now) {
+  if (heartbeats_owed > 0 && !output.is_gone(heartbeat_place)) slots.numbered(heartbeat_slot).sent = now;
+  else if (heartbeats_owed < kHeartbeatsMax) send_heartbeat(now);
+  else heartbeat_wanted = true;
+}
+
+void Session::Impl::send_heartbeat(Timestamp now) {
+  heartbeat_wanted = false;
+  std::string& out = writing();
+  heartbeat_place = output.place();
+  heartbeat_slot = slots.next_number();
+  resp::append_command(out, {"TIME"});
   owe({.kind = Slot::Kind::heartbeat, .token = {}, .sent = now});
-  heartbeat_owed = true;
+  ++heartbeats_owed;
   time_asked_at = now;
 }
 

@@ -85,17 +85,25 @@ std::optional<Error> Session::Impl::take_caching(Slot& slot, const resp::Value& 
 void Session::Impl::take_command(const Slot& slot, const resp::Value& reply) {
   if (reply.is_error() && reply.text.starts_with("MOVED "))
     new_generation();  // slots have moved: pushes may be missing
-  face.watermark_.store(slot.sent.time_since_epoch().count(), std::memory_order_release);
+  move_watermark(slot.sent);
   reply_untracked = slot.caching_refused;
   listener.on_reply(slot.token, reply);
   reply_untracked = false;
 }
 
 void Session::Impl::take_heartbeat(const Slot& slot, const resp::Value& reply, Timestamp now) {
-  heartbeat_owed = false;
+  --heartbeats_owed;
   if (const auto time = server_time(reply))
     clock.learn(*time, slot.sent, now);  // an error tells no time, but that all is well
-  face.watermark_.store(slot.sent.time_since_epoch().count(), std::memory_order_release);
+  move_watermark(slot.sent);
+  if (heartbeat_wanted) send_heartbeat(now);
+  listener.on_heartbeat();
+}
+
+// Not back: what stood behind a heartbeat that was shared for longer was asked earlier than that left.
+void Session::Impl::move_watermark(Timestamp sent) {
+  const Timestamp to = std::max(face.watermark(), sent);
+  face.watermark_.store(to.time_since_epoch().count(), std::memory_order_release);
 }
 
 }  // namespace tiercel::redis

@@ -36,6 +36,12 @@ class Slots {
  public:
   bool empty() const { return count_ == 0; }
   std::size_t size() const { return count_; }
+  // Each slot's own number, for who must find it again while its reply is owed.
+  std::uint64_t next_number() const { return popped_ + count_; }
+  Slot& numbered(std::uint64_t number) {
+    TIERCEL_REQUIRE(number >= popped_ && number < next_number());
+    return ring_[(first_ + (number - popped_)) & (ring_.size() - 1)];
+  }
   Slot& front() {
     TIERCEL_REQUIRE(count_ > 0);
     return ring_[first_];
@@ -49,6 +55,7 @@ class Slots {
     const Slot slot = front();
     first_ = (first_ + 1) & (ring_.size() - 1);
     --count_;
+    ++popped_;
     return slot;
   }
 
@@ -63,6 +70,7 @@ class Slots {
   std::vector<Slot> ring_;  // its size is 0 or a power of two
   std::size_t first_ = 0;
   std::size_t count_ = 0;
+  std::uint64_t popped_ = 0;
 };
 
 }  // namespace tiercel::redis

@@ -60,10 +60,9 @@ void World::read(Process& process, const Key& key, Operation::Kind kind) {
   Operation operation;
   operation.kind = kind;
   operation.key = key.name;
-  operation.words = (kind == Operation::Kind::ask ? "read, asking Redis, " : "read ") + key.name;
+  operation.words = (kind == Operation::Kind::ask ? "read as of now " : "read ") + key.name;
   ReadOptions options;
-  options.skip_memory = kind == Operation::Kind::ask;
-  operation.fresh = options.fresh = own_delta();
+  operation.fresh = options.fresh = kind == Operation::Kind::ask ? std::optional(Duration{0}) : own_delta();
   if (chance.of(0.3)) options.capture = key.tags;
   process.operate(
       std::move(operation), [&](Engine& engine, Timestamp now) { return engine.read(key.name, options, now); },

@@ -52,17 +52,20 @@ class EngineRig {
     for (const Connection which : {Connection::tracked, Connection::raw}) {
       ModelRedis::Client* client = clients_[which];
       if (client == nullptr || hung) continue;
-      const std::string out(engine->output(which));
-      if (!out.empty()) {
-        engine->sent(which, out.size());
-        redis_->feed(*client, out, now);
-        moved = true;
-      }
+      moved |= send(which);
       moved |= deliver(which, client->out.size());
       moved |= notice_end(which);
     }
     take_events();
     return moved;
+  }
+  // What the engine has to say reaches the model, which answers; the answer stays on its way.
+  bool send(Connection which = Connection::tracked) {
+    const std::string out(engine->output(which));
+    if (out.empty()) return false;
+    engine->sent(which, out.size());
+    redis_->feed(*clients_[which], out, now);
+    return true;
   }
   // The server has ended the connection (CLIENT KILL): what it sent before has been handed over.
   bool notice_end(Connection which) {

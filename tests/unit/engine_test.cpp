@@ -261,9 +261,8 @@ TEST(ReadPath, ATagChangedBetweenTheRecordAndItsOwnReplyIsSeen) {
   EngineRig rig;
   rig.connect();
   rig.cache("user:1", "Ada", {"users"});
-  ReadOptions now_please;
-  now_please.skip_memory = true;
-  const OperationId id = rig.engine->read("user:1", now_please, rig.now);
+  rig.engine->forget("user:1");
+  const OperationId id = rig.read("user:1");
   rig.redis().write("tiercel:t:users", encode_tag({Stamp{}, kServerNever}));
   EXPECT_EQ(rig.run(id).kind, Kind::miss);
 }

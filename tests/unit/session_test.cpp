@@ -733,6 +733,83 @@ TEST(SessionHeartbeat, UnansweredMakesASilentServerKnown) {
   EXPECT_THAT(rig.told.take(), ElementsAre("down away"));
 }
 
+// ---- a heartbeat that is asked for
+
+constexpr auto kAnyTime = 1'800'000'000'000'000;
+
+TEST(SessionBeat, IsOneForAllWhoAskBeforeItLeaves) {
+  SessionRig rig;
+  rig.connect();
+  rig.taken();
+  for (int n = 0; n < 1000; ++n) {
+    rig.session.beat(rig.now);
+    rig.now += 1us;
+    rig.submit(1, {"GET", "k"});
+  }
+  const Timestamp last = rig.now - 1us;
+  const std::string out = rig.taken();
+  EXPECT_EQ(out.find("TIME"), out.rfind("TIME"));
+  rig.feed(time_reply(kAnyTime));
+  EXPECT_EQ(rig.session.watermark(), last) << "of who came last";
+  rig.feed("_\r\n");
+  EXPECT_EQ(rig.session.watermark(), last) << "never back";
+}
+
+TEST(SessionBeat, ThatIsUnderWaySaysNothingToWhoComesThen) {
+  SessionRig rig;
+  rig.connect();
+  rig.taken();
+  rig.session.beat(rig.now);
+  EXPECT_EQ(rig.taken(), command_bytes({"TIME"}));
+  const Timestamp first = rig.now;
+  rig.now += 1ms;
+  rig.session.beat(rig.now);
+  EXPECT_EQ(rig.taken(), command_bytes({"TIME"})) << "a second one, at once";
+  const Timestamp second = rig.now;
+  rig.now += 1ms;
+  rig.session.beat(rig.now);
+  EXPECT_EQ(rig.taken(), "") << "two are under way";
+  EXPECT_EQ(rig.session.in_flight(), 0u);
+  rig.feed(time_reply(kAnyTime));
+  EXPECT_EQ(rig.session.watermark(), first);
+  EXPECT_EQ(rig.taken(), command_bytes({"TIME"})) << "for who came meanwhile";
+  const Timestamp third = rig.now;
+  rig.feed(time_reply(kAnyTime));
+  EXPECT_EQ(rig.session.watermark(), second);
+  rig.feed(time_reply(kAnyTime));
+  EXPECT_EQ(rig.session.watermark(), third);
+}
+
+TEST(SessionBeat, ThatHasLeftInPartIsUnderWay) {
+  SessionRig rig;
+  rig.connect();
+  rig.taken();
+  rig.session.beat(rig.now);
+  rig.session.sent(1);
+  const Timestamp first = rig.now;
+  rig.now += 1ms;
+  rig.session.beat(rig.now);
+  rig.taken();
+  rig.feed(time_reply(kAnyTime));
+  EXPECT_EQ(rig.session.watermark(), first);
+}
+
+TEST(SessionBeat, IsForgottenWithItsConnection) {
+  SessionRig rig;
+  rig.connect();
+  rig.taken();
+  rig.session.beat(rig.now);
+  rig.session.closed({ErrorCode::away, "", ""}, rig.now);
+  rig.session.beat(rig.now);
+  EXPECT_EQ(rig.session.output(), "");
+  rig.wait();
+  rig.reopen();
+  rig.taken();
+  rig.feed(handshake_reply());
+  rig.session.beat(rig.now);
+  EXPECT_EQ(rig.taken(), command_bytes({"TIME"}));
+}
+
 TEST(SessionSilence, GivesTheConnectionUpWhenRepliesAreOwed) {
   SessionRig rig;
   rig.connect();
