@@ -126,9 +126,13 @@ bool Core::submit(Task& task, Step step, std::span<const std::string_view> argum
 
 bool Core::run_script(Task& task, Step step, std::string_view script, std::string_view redis_key,
                       std::initializer_list<std::string_view> arguments, Timestamp now) {
-  std::vector<std::string_view> words{"EVAL", script, "1", redis_key};
-  words.insert(words.end(), arguments);
-  return submit(task, step, words, now);
+  return task.scripts.send(*this, task, step, script, redis_key, arguments, now);
+}
+
+bool Core::read_behind(Task& task, Step step, std::span<const std::string_view> arguments, Timestamp now) {
+  if (!submit(task, step, arguments, now, true)) return false;
+  task.scripts.followed_by(step, arguments);
+  return true;
 }
 
 namespace {

@@ -22,6 +22,7 @@
 #include "cache/pending.hpp"
 #include "cache/refresh_rests.hpp"
 #include "cache/remote.hpp"
+#include "cache/sent_scripts.hpp"
 #include "cache/tag_table.hpp"
 #include "cache/written.hpp"
 #include "entry/key.hpp"
@@ -53,6 +54,7 @@ class Task {
   virtual void connection_changed(Core&, const LinkState&, Timestamp) {}
 
   TaskId id = 0;
+  SentScripts scripts;
   Timestamp deadline = kNever;
   bool abandoned = false;  // its end is told to nobody
 };
@@ -104,7 +106,9 @@ class Core {
   // A script on one key, with its arguments behind.
   bool run_script(Task& task, Step step, std::string_view script, std::string_view redis_key,
                   std::initializer_list<std::string_view> arguments, Timestamp now);
-  // The same, and nobody waits for its end.
+  // A tracked read that stands behind the script just sent, and is read again should that have to be sent again.
+  bool read_behind(Task& task, Step step, std::span<const std::string_view> arguments, Timestamp now);
+  // A script of which nobody waits for the end.
   void run_script_and_forget(std::string_view script, std::string_view redis_key,
                              std::initializer_list<std::string_view> arguments, Timestamp now);
   ServerTime server_now(Timestamp now) const { return ServerTime{now.time_since_epoch() + remote->server_offset()}; }

@@ -11,6 +11,7 @@
 #include "cache/invalidate.hpp"
 #include "cache/link.hpp"
 #include "cache/read.hpp"
+#include "cache/scripts.hpp"
 #include "cache/store.hpp"
 #include "cache/tag_fetch.hpp"
 #include "cache/writing.hpp"
@@ -27,7 +28,10 @@ redis::SessionOptions session_options(const EngineSettings& settings, Connection
   options.client_name = settings.redis->client_name;
   options.tracking = which == Connection::tracked;
   options.value_bytes_max = settings.value_bytes_max + (1u << 17);   // the record's header and tags
-  if (which == Connection::tracked) options.heartbeat_every = settings.staleness / 3;
+  if (which == Connection::tracked) {
+    options.heartbeat_every = settings.staleness / 3;
+    options.scripts.assign(script::kAll.begin(), script::kAll.end());
+  }
   return options;
 }
 

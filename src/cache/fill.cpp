@@ -91,7 +91,7 @@ bool Fill::read_back(Core& core, Task& task, std::string_view record, Timestamp 
   ++outstanding_;
   if (!core.remote->tracks()) return true;
   const std::array<std::string_view, 4> getrange{"GETRANGE", record, "0", "63"};
-  if (core.submit(task, ask::step(ask::header), getrange, now, true)) ++outstanding_;
+  if (core.read_behind(task, ask::step(ask::header), getrange, now)) ++outstanding_;
   return true;
 }
 

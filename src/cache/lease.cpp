@@ -44,7 +44,7 @@ bool Lease::renew(Core& core, Task& task, std::string_view key, Timestamp now) {
   if (!core.run_script(task, ask::step(ask::renewed), script::kSwap, record, {stamp(), lease, px}, now)) return false;
   ++outstanding_;
   const std::array<std::string_view, 4> getrange{"GETRANGE", record, "0", "63"};  // tracked again: the swap has pushed
-  if (core.submit(task, ask::step(ask::lease_seen), getrange, now, true)) ++outstanding_;
+  if (core.read_behind(task, ask::step(ask::lease_seen), getrange, now)) ++outstanding_;
   return true;
 }
 

@@ -1,5 +1,8 @@
 #include "cache/link.hpp"
 
+#include <algorithm>
+
+#include "cache/scripts.hpp"
 #include "cache/tag_fetch.hpp"
 
 namespace tiercel {
@@ -12,6 +15,11 @@ bool Link::submit(std::span<const std::string_view> arguments, TaskId task, Step
   if (session.submit(arguments, token, now, tracked) != redis::Session::Submitted::queued) return false;
   core_.counters.redis_commands.add();
   return true;
+}
+
+std::string_view Link::digest(std::string_view script) const {
+  const auto at = std::find(script::kAll.begin(), script::kAll.end(), script);
+  return session.script_digest(static_cast<std::size_t>(at - script::kAll.begin()));
 }
 
 void Link::pump() {
@@ -27,13 +35,15 @@ void Link::on_reply(redis::ReplyToken token, const resp::Value& value) {
   Task* task = core_.find_task(token.operation);
   if (task == nullptr) return;   // its caller left, or its budget ran out
   if (which_ == Connection::tracked) core_.breaker.answered();
-  task->reply(core_, Step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)}, value,
-              now_);
+  const Step step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)};
+  if (!task->scripts.empty() && task->scripts.sends_again(core_, *task, step, value, now_)) return;
+  task->reply(core_, step, value, now_);
 }
 
 void Link::on_lost(redis::ReplyToken token, const Error& why) {
   Task* task = core_.find_task(token.operation);
   if (task == nullptr) return;
+  task->scripts.clear();
   task->lost(core_, Step{static_cast<std::uint16_t>(token.step >> 16), static_cast<std::uint16_t>(token.step)}, why,
              now_);
 }

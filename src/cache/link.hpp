@@ -20,6 +20,7 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
               bool tracked) override;
   void beat(Timestamp now) override { session.beat(now); }
+  std::string_view digest(std::string_view script) const override;
   Duration server_offset() const override { return session.server_offset(); }
   std::uint32_t generation() const override { return session.generation(); }
   Timestamp watermark() const override { return session.watermark(); }

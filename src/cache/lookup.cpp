@@ -45,7 +45,7 @@ bool Lookup::ask_value(Core& core, Task& task, Timestamp now) {
   held_ = {};
   const std::string record = core.names.value(key_);
   const std::array<std::string_view, 2> get{"GET", record};
-  return core.submit(task, ask::step(ask::value), get, now, true);
+  return core.read_behind(task, ask::step(ask::value), get, now);
 }
 
 void Lookup::begin_asking(Core& core, Timestamp now) {

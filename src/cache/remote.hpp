@@ -15,6 +15,7 @@ using TaskId = std::uint64_t;
 struct Step {
   std::uint16_t kind = 0;
   std::uint16_t index = 0;
+  friend bool operator==(const Step&, const Step&) = default;
 };
 
 class Remote {
@@ -26,6 +27,8 @@ class Remote {
   virtual bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
                       bool tracked) = 0;
   virtual void beat(Timestamp now) = 0;        // a command of `now` or later will be answered; Core::beats is told
+  // Of a script of script::kAll, by which the server knows it; empty: it is to be sent by its text.
+  virtual std::string_view digest(std::string_view script) const = 0;
   virtual Duration server_offset() const = 0;  // ServerTime minus Timestamp
 
   // Any thread.

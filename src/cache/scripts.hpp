@@ -1,7 +1,8 @@
 // Owns: the scripts that run in Redis. Each touches the one key KEYS[1] and looks at the first 64 bytes of its record alone (docs/internals/
-// protocol.md). Offsets are those of docs/reference/wire-format.md, counted from 1: state 4, flags 5-6, stamp 9-24, version 25-32.
+// protocol.md). They are sent by digest, and by their text to a server that has forgotten them (sent_scripts.hpp). Offsets are those of docs/reference/wire-format.md, counted from 1: state 4, flags 5-6, stamp 9-24, version 25-32.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 namespace tiercel::script {
@@ -75,5 +76,8 @@ inline constexpr std::string_view kExtendTag =
     "if not v or string.sub(v,1,16)~=ARGV[1] then return 0 end "
     "if ARGV[3]=='0' then redis.call('SET',KEYS[1],ARGV[2]) else redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) end "
     "return 1";
+
+// Every one, as each connection loads them.
+inline constexpr std::array<std::string_view, 6> kAll{kSwap, kStore, kFloor, kIntentBegin, kIntentEnd, kExtendTag};
 
 }  // namespace tiercel::script

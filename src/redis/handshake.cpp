@@ -9,6 +9,8 @@
 namespace tiercel::redis {
 namespace {
 
+constexpr std::size_t kDigestBytesMax = 64;
+
 template <class Number>
 std::optional<Number> number_in(std::string_view text) {
   Number number{};
@@ -86,6 +88,8 @@ void Handshake::begin(const SessionOptions& options, std::string& out, Slots& sl
   if (options.tracking) ask(Slot::Kind::tracking, std::vector<std::string_view>{"CLIENT", "TRACKING", "ON", "OPTIN"});
   ask(Slot::Kind::info, std::vector<std::string_view>{"INFO", "server"});
   ask(Slot::Kind::time, std::vector<std::string_view>{"TIME"});
+  for (const std::string_view script : options.scripts)
+    ask(Slot::Kind::script, std::vector<std::string_view>{"SCRIPT", "LOAD", script});
   ask(Slot::Kind::ping, std::vector<std::string_view>{"PING"});
 }
 
@@ -114,6 +118,14 @@ std::optional<Error> Handshake::take(const Slot& slot, const resp::Value& reply,
       if (clock.known()) return std::nullopt;  // from INFO
       return Error{ErrorCode::refused, "the server tells its time neither by TIME nor by INFO",
                    "let the ACL of this user have TIME"};
+    case Slot::Kind::script:
+      if (reply.is_error()) {
+        facts_.script_digests.emplace_back();
+        return unless_permanent(reply);
+      }
+      if (!reply.is_string()) return surprise("SCRIPT LOAD");
+      facts_.script_digests.emplace_back(reply.text.substr(0, kDigestBytesMax));
+      return std::nullopt;
     case Slot::Kind::ping:
       if (reply.is_error()) return unless_permanent(reply);
       return reply.type == resp::Value::Type::simple_string ? std::nullopt : std::optional{surprise("PING")};

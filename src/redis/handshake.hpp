@@ -1,6 +1,7 @@
 // Owns: the first words on a connection, and what the server then tells about itself. Pure: commands out, replies in.
 //
-//   HELLO 3 [AUTH user password] [SETNAME name], SELECT n (n != 0), CLIENT TRACKING ON OPTIN, INFO server, TIME, PING
+//   HELLO 3 [AUTH user password] [SETNAME name], SELECT n (n != 0), CLIENT TRACKING ON OPTIN, INFO server, TIME,
+//   SCRIPT LOAD of each script, PING
 //       in one pipeline
 //   CLIENT KILL ID predecessor
 //       when INFO has shown that this is the server on which the session's last connection was
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -29,6 +31,7 @@ struct ServerFacts {
   std::string run_id;  // empty: not permitted
   std::uint64_t client_id = 0;  // 0: not told
   bool tracks = false;
+  std::vector<std::string> script_digests;  // in the order of SessionOptions::scripts; "": not permitted
 };
 
 // A connection on which commands went out, and which may still have bytes on their way.

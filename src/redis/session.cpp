@@ -58,6 +58,10 @@ bool Session::tracks() const { return impl_->tracking && !impl_->reply_untracked
 const std::string& Session::server_version() const { return impl_->version; }
 const std::string& Session::run_id() const { return impl_->handshake.facts().run_id; }
 std::uint64_t Session::client_id() const { return impl_->handshake.facts().client_id; }
+std::string_view Session::script_digest(std::size_t index) const {
+  const auto& digests = impl_->handshake.facts().script_digests;
+  return index < digests.size() ? std::string_view{digests[index]} : std::string_view{};
+}
 Duration Session::server_offset() const { return impl_->clock.offset(); }
 const std::optional<Error>& Session::last_error() const { return impl_->error; }
 std::size_t Session::in_flight() const { return impl_->commands_in_flight(); }

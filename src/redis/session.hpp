@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/dice.hpp"
 #include "base/result.hpp"
@@ -46,6 +47,8 @@ struct SessionOptions {
   std::string client_name;  // CLIENT SETNAME; empty: none
   // CLIENT TRACKING ON OPTIN; if the server refuses it, go on without: tracks() is false.
   bool tracking = true;
+  // Loaded with the handshake, so that they can be run by their digests. Not permitted: script_digest() is empty.
+  std::vector<std::string_view> scripts;
   // A longer bulk is read past and given as resp::Value::Type::oversized.
   std::size_t value_bytes_max = (8u << 20) + 65536;
   std::size_t in_flight_max = 10'000;
@@ -101,6 +104,7 @@ class Session {
   const std::string& server_version() const;  // "7.0.15"; empty before the first handshake
   const std::string& run_id() const;  // from INFO server; empty if not permitted
   std::uint64_t client_id() const;
+  std::string_view script_digest(std::size_t index) const;  // of SessionOptions::scripts, as the server told it; or ""
   Duration server_offset() const;  // ServerTime minus Timestamp, from TIME (middle of the round trip)
   const std::optional<Error>& last_error() const;  // why it is not ready; in state `failed` it needs the operator
   std::size_t in_flight() const;  // commands of the listener whose reply is owed

@@ -22,6 +22,7 @@ struct Slot {
     info,
     time,
     ping,
+    script,
     kill,  // of the handshake
     heartbeat,
   };

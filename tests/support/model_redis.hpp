@@ -43,6 +43,7 @@ class ModelRedis {
   bool anonymous = false;  // INFO does not tell the run_id
   std::string refuse_all;  // an error reply to everything but the handshake
   bool refuse_tracking = false;
+  bool refuse_script_load = false;
   std::string password;  // required by HELLO ... AUTH
   std::string run_id = "0123456789abcdef0123456789abcdef01234567";
   std::vector<Words> log;  // every command, in order
@@ -61,6 +62,7 @@ class ModelRedis {
   void forget_scripts() { scripts_.clear(); }
   void restart(const std::string& new_run_id, bool keeps_data);  // every connection ends, client ids begin anew
   bool kill(std::uint64_t id);
+  std::string_view script_of(const Words& command) const;  // its text; "": it runs none
   std::size_t count(std::string_view command) const;
   std::size_t keys() const { return data_.size(); }
   Words names() const;  // of all keys, expired ones included

@@ -174,6 +174,13 @@ void ModelRedis::eval(Client& client, const std::string& text, const Words& comm
   } catch (const Refusal& refusal) { error(client, refusal.text + " script: " + sha1(text) + ", on @user_script:1."); }
 }
 
+std::string_view ModelRedis::script_of(const Words& command) const {
+  if (command.size() < 2 || !command[0].starts_with("EVAL")) return {};
+  if (command[0] == "EVAL") return command[1];
+  const auto at = scripts_.find(command[1]);
+  return at == scripts_.end() ? std::string_view{} : std::string_view{at->second};
+}
+
 bool ModelRedis::script_command(Client& client, const Words& command) {
   if (command[0] == "EVAL") {
     scripts_[sha1(command[1])] = command[1];
@@ -195,6 +202,7 @@ void ModelRedis::load_script(Client& client, const Words& command) {
     forget_scripts();
     return ok(client);
   }
+  if (refuse_script_load) return error(client, "NOPERM this user has no permissions to run the 'script|load' command");
   if (command[1] != "LOAD") return error(client, "ERR the model loads scripts, and flushes them");
   const std::string digest = sha1(command[2]);
   scripts_[digest] = command[2];
