@@ -68,7 +68,7 @@ nb::object read(nb::handle self, nb::handle key, nb::handle capture, nb::handle 
 }
 
 nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle tags, bool skip_value, bool behind,
-                nb::handle fresh) {
+                nb::handle fresh, double early) {
   auto request = std::make_shared<LoadRequest>();
   assign(request->key, key);
   request->loader = std::move(loader);
@@ -76,6 +76,7 @@ nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle t
                       .skip_value = skip_value,
                       .fresh = fresh_of(fresh, self),
                       .behind = behind,
+                      .early = early,
                       .outlive_callers = behind};
   return operation(self, std::move(request));
 }
@@ -243,7 +244,7 @@ void bind_cache(nb::module_& m) {
                                         nb::kw_only(), "capture"_a = none, "fresh"_a = nb::none());
   core.attr("_load") = nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a.none(),
                                         "load"_a, nb::kw_only(), "tags"_a = none, "skip_value"_a = false,
-                                        "behind"_a = false, "fresh"_a = nb::none());
+                                        "behind"_a = false, "fresh"_a = nb::none(), "early"_a = 0.0);
   core.attr("_store") =
       nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a.none(), "payload"_a,
                        nb::kw_only(), "codec"_a, "usable_for"_a.none(), "fresh_for"_a = nb::none(), "tags"_a = none,

@@ -41,10 +41,10 @@ class CacheCore {
  public:
   // The L1 hit for a canonical key, or nothing: no engine yet, an engine of the parent process, caching disabled, or not a hit.
   // Never blocks beyond a shard's lock; the GIL is held by the caller and stays held.
-  EntryRef find(std::string_view key, std::optional<Duration> fresh = {}) const {
+  EntryRef find(std::string_view key, std::optional<Duration> fresh = {}, double early = 0) const {
     if (!enabled || engine == nullptr || engine_epoch != fork_epoch()) return {};
     if (fresh == Duration{0}) return {};  // "now" is the owner's to answer
-    return engine->find(key, now(), fresh);
+    return engine->find(key, now(), fresh, early);
   }
   // Whether engine and driver are there and this process' own.
   bool alive() const { return engine != nullptr && engine_epoch == fork_epoch(); }

@@ -49,12 +49,13 @@ PyObject* bound_vectorcall(PyObject* self, PyObject* const* args, std::size_t co
   return call(bound->function, bound->receiver, args, PyVectorcall_NARGS(count), names);
 }
 
-// ---- CachedFunction(function, cache, policy, plan, is_async, is_method)
+// ---- CachedFunction(function, cache, policy, plan, is_async, is_method, early)
 
 PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *function = nullptr, *cache = nullptr, *policy = nullptr, *plan = nullptr;
   int is_async = 0, is_method = 0;
-  if (!PyArg_ParseTuple(args, "OOOOpp", &function, &cache, &policy, &plan, &is_async, &is_method)) return nullptr;
+  double early = 0;
+  if (!PyArg_ParseTuple(args, "OOOOpp|d", &function, &cache, &policy, &plan, &is_async, &is_method, &early)) return nullptr;
   auto facts = std::make_unique<CachedFacts>();
   if (!nb::try_cast<CacheCore*>(nb::handle(cache), facts->core) || facts->core == nullptr) {
     return PyErr_Format(PyExc_TypeError, "cached: expected a tiercel.Cache, not %R", cache);
@@ -65,6 +66,7 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
   facts->cache = nb::borrow(cache);
   facts->policy = nb::borrow(policy);
   facts->is_async = is_async != 0;
+  facts->early = early;
   facts->is_method = is_method != 0;
   auto* self = self_of(type->tp_alloc(type, 0));
   if (self == nullptr) return nullptr;

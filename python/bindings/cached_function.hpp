@@ -24,6 +24,7 @@ struct CachedFacts {
   Decoder decoder;  // of the return annotation; set by the policy before the first look-up
   // The last is in force. Earlier ones, made before all annotations could be resolved, stay: another thread may be writing a key.
   std::vector<std::unique_ptr<KeyPlan>> plans;
+  double early = 0;  // LoadOptions::early of its calls: a hit whose refresh is due is the policy's to answer
   bool is_async = true;
   bool is_method = false;  // the first argument is the receiver, and stays out of the key
   bool is_method_by_place = false;  // ... by where it is written: its first parameter is not called self or cls

@@ -80,7 +80,7 @@ bool call_key(const CachedFacts& facts, const Arguments& arguments, bool by_inst
 }
 
 nb::object find_value(const CachedFacts& facts, const std::string& key) {
-  const EntryRef entry = facts.core->find(key);
+  const EntryRef entry = facts.core->find(key, std::nullopt, facts.early);
   if (!entry) return {};
   nb::object value = facts.decoder(entry->facts().codec, entry->payload());
   if (value.is_valid()) return value;

@@ -82,7 +82,7 @@ Outcome ReadRequest::unanswered() const { return owner_is_slow(Outcome::Kind::mi
 PyObject* LoadRequest::immediately(CacheCore& core) {
   if (!core.enabled) return disabled(Outcome::Kind::run_loader);
   if (options.skip_value) return nullptr;
-  EntryRef entry = core.find(key.view(), options.fresh);
+  EntryRef entry = core.find(key.view(), options.fresh, options.early);
   return entry ? outcome_of_hit(std::move(entry)) : nullptr;
 }
 

@@ -11,9 +11,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tiercel import _core, _fresh, _gather
+from tiercel import _core, _early, _fresh, _gather
 from tiercel._codec import UNTYPED, codec_for
 from tiercel._driver import Driver
+from tiercel._early import EARLY, parse_early
 from tiercel._errors import AuthenticationError, NotCacheable, ServerTooOld, Unavailable
 from tiercel._expiry import Expire, expire_of_result, parse_expire, parse_expire_option
 from tiercel._fresh import Fresh
@@ -172,19 +173,20 @@ class Cache(_core.CacheCore):
 
     async def get_or_load(
         self, key: Key, loader: Callable[[], Any], expire: ExpireOption = EXPIRE, *,
-        tags: Iterable[str] = (), version: Version = None, fresh: Fresh = None, type: Any = None,
+        tags: Iterable[str] = (), version: Version = None, fresh: Fresh = None, early: float = EARLY, type: Any = None,
     ) -> Any:  # fmt: skip
         """The value, or what `loader` (plain or async) returns, which is stored. However many call at once, one load runs.
 
         `expire` may be a function of the result; 0 or less from it: do not store. `version` too: what was loaded is not stored while an
-        invalidation that named a newer one is remembered. `fresh`: as of `get`; a load that began longer ago is not joined.
+        invalidation that named a newer one is remembered. `fresh`: as of `get`; a load that began longer ago is not joined. `early`: how
+        eagerly one caller among all processes loads it anew before it expires, while it goes on being served (0: not at all).
         """
         if not callable(loader):
             raise TypeError(f"loader: expected a function without arguments, not {loader.__class__.__name__}")
         if not callable(version):
             version_of_result(version)
         life = parse_expire_option(expire)
-        codec = self._codec_for(type)
+        codec, beta = self._codec_for(type), parse_early(early)
         own: list[Any] = []
 
         async def load() -> Loaded:
@@ -203,7 +205,9 @@ class Cache(_core.CacheCore):
             return Loaded("value", payload, codec.id, usable_for, version=number)
 
         names = _names(tags)
-        outcome = await self._get_or_load(key, load, tags=names, fresh=fresh)
+        outcome = await self._get_or_load(key, load, tags=names, fresh=fresh, early=beta)
+        if outcome.kind == "hit" and outcome.refresh_wanted and not outcome.stale:
+            _early.begin(key, self._get_or_load(key, load, tags=names, skip_value=True, behind=True, early=beta))
         if outcome.kind == "hit" and outcome.stale:
             outcome = await self._get_or_load(key, load, tags=names, skip_value=True)
         if outcome.led and own:
@@ -320,9 +324,9 @@ class Cache(_core.CacheCore):
 
     def _get_or_load(
         self, key: Key, load: Callable[[], Awaitable[Loaded]], *, tags: Sequence[str] = (), skip_value: bool = False,
-        behind: bool = False, fresh: Fresh = None,
+        behind: bool = False, fresh: Fresh = None, early: float = 0,
     ) -> Awaitable[_core.Outcome]:  # fmt: skip
-        return self._load(key, load, tags=tags, skip_value=skip_value, behind=behind, fresh=fresh)
+        return self._load(key, load, tags=tags, skip_value=skip_value, behind=behind, fresh=fresh, early=early)
 
     async def _set(
         self, key: Key, value: Any, expire: Expire, *, tags: Iterable[str], version: int | None, type: Any

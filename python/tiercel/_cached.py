@@ -17,6 +17,7 @@ from tiercel._cached_plan import Planner, first_is_receiver, signature_of
 from tiercel._cached_policy import Options, Policy
 from tiercel._cached_read import ReadThrough
 from tiercel._cached_template import Template
+from tiercel._early import EARLY, parse_early
 from tiercel._expiry import parse_duration, parse_expire_option
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def cached(
     tags: Iterable[str] = (),
     jitter: float | str | timedelta | None = None,
     stale: float | str | timedelta | None = None,
+    early: float = EARLY,
     soft_timeout: float | str | timedelta | None = None,
     hard_timeout: float | str | timedelta | None = None,
     condition: Callable[[Any], object] | None = None,
@@ -53,6 +55,8 @@ def cached(
     tags          templates too; cache.invalidate(tags=["user:42"]) drops all that carry one
     jitter        how much sooner than `expire` it may expire, by chance: a fraction (0.1) or a time ("30s")
     stale         how long past its expiry a value may serve while it is refreshed, or when that fails
+    early         how eagerly it is loaded anew before it expires, behind one caller among all processes (1: some times earlier than a load takes;
+                  0: not)
     soft_timeout  how long a caller waits for the refresh before it takes the stale value (default: not at all)
     hard_timeout  how long a load may take; TimeoutError beyond
     condition     called with the result: store it?
@@ -65,6 +69,7 @@ def cached(
     life = {
         "expire": parse_expire_option(expire),
         "stale": None if stale is None else parse_duration(stale, "stale"),
+        "early": parse_early(early),
         "soft_timeout": None if soft_timeout is None else parse_duration(soft_timeout, "soft_timeout"),
         "hard_timeout": None if hard_timeout is None else parse_duration(hard_timeout, "hard_timeout"),
         "condition": _checked_condition(condition),
@@ -101,7 +106,7 @@ def cached(
 
 def _assemble(function: Callable[..., Any], cache: Cache, planner: Planner, options: Options, is_async: bool) -> Any:
     policy: Policy = (ReadThrough if is_async else ReadNow)(function, cache, planner, options)
-    made: Any = _core.CachedFunction(function, cache, policy, planner.plan(), is_async, planner.is_method)
+    made: Any = _core.CachedFunction(function, cache, policy, planner.plan(), is_async, planner.is_method, options.early)
     policy.cached = made
     made.__dict__.update(getattr(function, "__dict__", {}))
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):

@@ -112,7 +112,7 @@ class ReadNow(Policy):
         return function
 
     def _wait_for(self, key: str, load: Load, tags: tuple[str, ...], skip_value: bool) -> Any:
-        outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=skip_value)
+        outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=skip_value, early=self.options.early)
         if outcome.kind == "hit":
             value = self._hit(key, outcome, load, tags)
             if value is not MISSING:
@@ -133,6 +133,8 @@ class ReadNow(Policy):
         """MISSING: it does not serve, because it does not decode, or is past its expiry and nobody asked for such."""
         value = self.decoded(key, outcome)
         if value is MISSING or not outcome.stale:
+            if value is not MISSING and outcome.refresh_wanted:
+                self._begin_refresh(key, load, tags)
             return value
         return MISSING if self.options.stale is None else self._stale(key, value, outcome, load, tags)
 
@@ -155,11 +157,11 @@ class ReadNow(Policy):
 
     def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
-            _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True, behind=True)
-        except Exception:
-            log.exception(
-                "%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key
+            _sync.get_or_load(
+                self.cache, key, load, tags=tags, skip_value=True, behind=True, early=self.options.early
             )
+        except Exception:
+            log.exception("%s(): the refresh of %r failed; what is stored is served as long as it may be", self.name, key)
         finally:
             self._refreshes.discard(key)
 
@@ -169,7 +171,7 @@ class ReadNow(Policy):
         async def hand_in() -> Loaded:
             return await handed
 
-        operation = self.cache._load(key, hand_in, tags=tags, skip_value=skip_value)
+        operation = self.cache._load(key, hand_in, tags=tags, skip_value=skip_value, early=self.options.early)
         try:
             waiter = operation._begin_at(asyncio.get_running_loop())
         except StopIteration as end:
@@ -197,7 +199,7 @@ class ReadNow(Policy):
             operation.send(None)
         except StopIteration as end:
             outcome = end.value
-            if outcome.kind == "hit" and (outcome.stale or self.decoded(key, outcome) is MISSING):
+            if outcome.kind == "hit" and (outcome.stale or outcome.refresh_wanted or self.decoded(key, outcome) is MISSING):
                 # What was loaded meanwhile was not asked for, and is not fenced any more.
                 self._begin_refresh(key, Load(self, load.args, load.kwargs), tags)
         except Exception:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tiercel import _codec
 from tiercel._cached_plan import Planner, takes_receiver
 from tiercel._cached_template import Template
+from tiercel._early import EARLY
 from tiercel._errors import NotCacheable
 from tiercel._expiry import expire_of_result
 from tiercel._types import MISSING, Loaded, version_of_result
@@ -39,6 +40,7 @@ class Options:
     jitter: float = 0.0
     jitter_is_time: bool = False
     stale: float | None = None
+    early: float = EARLY
     soft_timeout: float | None = None
     hard_timeout: float | None = None
     condition: Callable[[Any], object] | None = None

@@ -50,10 +50,12 @@ class ReadThrough(Policy):
 
     async def read(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
         load, tags = Load(self, args, kwargs), self.tags(args, kwargs)
-        outcome = await self.cache._get_or_load(key, load, tags=tags)
+        outcome = await self.cache._get_or_load(key, load, tags=tags, early=self.options.early)
         if outcome.kind == "hit":
             value = self.decoded(key, outcome)
             if value is not MISSING and not outcome.stale:
+                if outcome.refresh_wanted and key not in self._refreshes:
+                    self._begin_refresh(key, load, tags)
                 return value
             if value is not MISSING and self.options.stale is not None:
                 return await self._stale(key, value, outcome, load, tags)
@@ -89,9 +91,7 @@ class ReadThrough(Policy):
         refresh = self._refreshes.get(key)
         own = refresh is None and outcome.refresh_wanted
         if own:
-            refresh = asyncio.get_running_loop().create_task(self._refresh_behind(key, load, tags))
-            self._refreshes[key] = refresh
-            refresh.add_done_callback(lambda _: self._refreshes.pop(key, None))
+            refresh = self._begin_refresh(key, load, tags)
         if self.options.soft_timeout is None or refresh is None or refresh.get_loop() is not asyncio.get_running_loop():
             return value
         await asyncio.wait([refresh], timeout=self.options.soft_timeout)
@@ -99,14 +99,20 @@ class ReadThrough(Policy):
             return load.value
         return self._fresh(key, value)
 
+    def _begin_refresh(self, key: str, load: Load, tags: tuple[str, ...]) -> asyncio.Task[None]:
+        refresh = asyncio.get_running_loop().create_task(self._refresh_behind(key, load, tags))
+        self._refreshes[key] = refresh
+        refresh.add_done_callback(lambda _: self._refreshes.pop(key, None))
+        return refresh
+
     def _fresh(self, key: str, otherwise: Any) -> Any:
         found = self.cache._find(key)
         return otherwise if found is None or found[0] != self.codec.id else self.codec.decode(found[1])
 
     async def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
-            await self.cache._get_or_load(key, load, tags=tags, skip_value=True, behind=True)
-        except Exception:
-            log.exception(
-                "%s(): the refresh of %r failed; what is stored is served until its stale= runs out", self.name, key
+            await self.cache._get_or_load(
+                key, load, tags=tags, skip_value=True, behind=True, early=self.options.early
             )
+        except Exception:
+            log.exception("%s(): the refresh of %r failed; what is stored is served as long as it may be", self.name, key)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         tags: Iterable[str]
         jitter: float | str | timedelta | None
         stale: float | str | timedelta | None
+        early: float
         soft_timeout: float | str | timedelta | None
         hard_timeout: float | str | timedelta | None
         condition: Callable[[Any], object] | None

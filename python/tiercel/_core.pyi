@@ -138,6 +138,7 @@ class CacheCore:
         skip_value: bool = False,
         behind: bool = False,
         fresh: Fresh = None,
+        early: float = 0,
     ) -> Operation[Outcome]: ...
     def _store(
         self,
@@ -179,8 +180,9 @@ def escape(text: str) -> str:
 
 class CachedFunction:
     def __init__(
-        self, function: Any, cache: CacheCore, policy: Any, plan: tuple[Any, ...], is_async: bool, is_method: bool
-    ) -> None: ...
+        self, function: Any, cache: CacheCore, policy: Any, plan: tuple[Any, ...], is_async: bool, is_method: bool,
+        early: float = 0,
+    ) -> None: ...  # fmt: skip
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any: ...
     def key(self, *args: Any, **kwargs: Any) -> str: ...

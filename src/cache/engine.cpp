@@ -126,9 +126,9 @@ Engine::~Engine() = default;
 
 // ---- any thread
 
-EntryRef Engine::find(std::string_view key, Timestamp now, std::optional<Duration> fresh) {
+EntryRef Engine::find(std::string_view key, Timestamp now, std::optional<Duration> fresh, double early) {
   EntryRef entry = impl_->core.usable_entry(key, now, true, impl_->core.since(now, fresh));
-  if (!entry || now >= entry->facts().fresh_until) return {};
+  if (!entry || now >= entry->due(early)) return {};
   impl_->core.counters.hits.add();
   return entry;
 }
@@ -195,7 +195,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   if (!options.skip_value) {
     if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh))) {
       Outcome outcome = hit(entry, true, now);
-      outcome.refresh_wanted = outcome.stale && flight == nullptr && !core.refresh_rests.rests(key, now);
+      outcome.refresh_wanted = wants_refresh(core, *entry, options.early, now) && flight == nullptr;
       count_hit(core, outcome);
       const OperationId id = core.next_id();
       core.finish_now(id, std::move(outcome));

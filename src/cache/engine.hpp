@@ -52,7 +52,7 @@ struct EngineSettings {
 // How an operation ended.
 struct Outcome {
   enum class Kind : std::uint8_t {
-    hit,  // `entry`; `stale`: past its soft deadline, `refresh_wanted`: nobody is refreshing it yet
+    hit,  // `entry`; `stale`: past its soft deadline, `refresh_wanted`: this caller is to refresh it behind, be it stale or before
     miss,  // nothing usable; `captured` holds the stamps of the tags asked for (empty when `degraded`)
     loaded,  // get_or_load: the flight's value is `entry`; `led`: this operation's own loader made it
     load_failed,  // get_or_load: the flight's loader failed; the driver knows the exception by `flight`
@@ -127,6 +127,7 @@ struct LoadOptions {
   std::optional<Duration> fresh;  // as of a read; also of the load that is joined
   bool behind =
       false;  // a refresh that nobody waits for: of all processes one loads, the others end as `hit` with what stands
+  double early = 0;  // beta of XFetch: a hit near its soft deadline wants a refresh. 0: none; 1: as early as it takes long; more: earlier
   bool outlive_callers = false;  // go on although all callers have left
 };
 
@@ -183,8 +184,9 @@ class Engine {
 
   // ---- any thread
   // An L1 hit that may be served without asking anybody: fresh, verified, its tags current. Counts a hit; nothing if it is not one.
-  // Requires a canonical key.
-  EntryRef find(std::string_view key, Timestamp now, std::optional<Duration> fresh = {});
+  // Requires a canonical key. `early`: whose loader may refresh it before it expires, and how eagerly (LoadOptions::early): then not a hit when
+  // that is due.
+  EntryRef find(std::string_view key, Timestamp now, std::optional<Duration> fresh = {}, double early = 0);
   EngineStats stats() const;
   // What L1 knows of the key, whether it serves or not; counts nothing.
   std::optional<Seen> look(std::string_view key, Timestamp now) const;

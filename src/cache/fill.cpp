@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/early.hpp"
 #include "cache/invalidate.hpp"
 #include "cache/scripts.hpp"
 #include "cache/steps.hpp"
@@ -32,6 +33,7 @@ Fill::Fill(Core& core, std::string_view key, std::string_view payload, const Sto
   facts.as_of = times.as_of;
   facts.generation = coherence == Coherence::tracked && core.remote->tracks() ? core.remote->generation() : 0;
   facts.load_cost = options.load_cost;
+  facts.head_start = head_start(options.load_cost, core.dice);
   facts.codec = options.codec;
   std::vector<TagStamp> own;
   std::copy_if(stamps_.begin(), stamps_.end(), std::back_inserter(own),

@@ -15,6 +15,12 @@ constexpr unsigned kOtherLeasesMax = 2;  // that came and brought no value
 constexpr Duration kPollEvery = std::chrono::milliseconds{50};  // where the server does not tell of changes
 constexpr Duration kLeaseSlack = std::chrono::milliseconds{20};  // clocks differ by half a round trip
 
+// So long nobody else is elected: its load is not slower than last time by more than half.
+Duration refresh_life(const Core& core, const std::optional<Header>& seen) {
+  const Duration known = seen ? seen->load_cost : Duration{0};
+  return std::clamp(known + known / 2, core.settings.lease_for, std::max(core.settings.lease_for, core.settings.load_max));
+}
+
 }  // namespace
 
 // ---- looking
@@ -101,7 +107,7 @@ void Flight::found(Core& core, Timestamp now) {
 void Flight::land_hit(Core& core, const EntryRef& entry, bool from_memory, Timestamp now) {
   Outcome outcome = hit(entry, from_memory, now);
   count_hit(core, outcome);
-  outcome.refresh_wanted = outcome.stale && !options_.skip_value && !core.refresh_rests.rests(key_, now);
+  outcome.refresh_wanted = !options_.skip_value && wants_refresh(core, *entry, options_.early, now);
   land(core, std::move(outcome));
 }
 
@@ -112,11 +118,13 @@ void Flight::refresh(Core& core, Timestamp now) {
   if (seen.header && seen.header->has_version) stands_ = seen.header->version;
   if (lookup_.tag_written()) return load_beside_a_write(core, now);
   if (!options_.behind) return load(core, Store::over_value, now);
+  // Refreshed by another since it was decided.
+  if (!lookup_.entry()->is_early(now, options_.early)) return land_hit(core, lookup_.entry(), false, now);
   // Elections save work and carry no correctness: the swap does.
   state_ = State::electing;
   core.set_deadline(*this, now);
   const std::string key = core.names.refresh(key_);
-  const std::string life = milliseconds(core.settings.lease_for);
+  const std::string life = milliseconds(refresh_life(core, seen.header));
   const Stamp token = Stamp::roll(core.dice);
   const std::array<std::string_view, 6> set{"SET", key, token.view(), "NX", "PX", life};
   if (!core.submit(*this, ask::step(ask::elected), set, now)) load(core, Store::over_value, now);

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "cache/early.hpp"
 #include "cache/scripts.hpp"
 #include "cache/steps.hpp"
 
@@ -177,6 +178,7 @@ EntryRef Lookup::decode(Core& core, std::string_view bytes, Timestamp now) {
   facts.as_of = asked_at_;
   facts.generation = core.remote->tracks() ? core.remote->generation() : 0;
   facts.load_cost = header.load_cost;
+  facts.head_start = head_start(header.load_cost, core.dice);
   facts.codec = header.codec;
   if (now >= facts.usable_until) return {};
 

@@ -20,6 +20,11 @@ Outcome hit(const EntryRef& entry, bool from_memory, Timestamp now) {
   return outcome;
 }
 
+bool wants_refresh(Core& core, const Entry& entry, double early, Timestamp now) {
+  if (now < entry.due(early) || core.refresh_rests.rests(entry.key(), now)) return false;
+  return now >= entry.fresh_until() || entry.claim_early();
+}
+
 void count_hit(Core& core, const Outcome& outcome) {
   (outcome.from_memory ? core.counters.hits : core.counters.redis_hits).add();
   if (outcome.stale) core.counters.stale_hits.add();

@@ -33,6 +33,8 @@ class ReadTask final : public Task {
 // A miss without asking Redis: on memory:// the plain truth, else `degraded`.
 Outcome local_miss(Core& core, const std::vector<std::string>& capture);
 Outcome hit(const EntryRef& entry, bool from_memory, Timestamp now);
+// Whether who was given it as a hit is to refresh it; an early refresh is wanted of one caller in this process.
+bool wants_refresh(Core& core, const Entry& entry, double early, Timestamp now);
 void count_hit(Core& core, const Outcome& outcome);  // a stale one is a hit too
 
 }  // namespace tiercel

@@ -48,9 +48,8 @@ char* put_tags(char* at, std::span<const TagStamp> tags) {
   return at;
 }
 
-std::uint32_t saturated(Duration cost) {
-  constexpr Duration kMost{std::numeric_limits<std::uint32_t>::max()};
-  return static_cast<std::uint32_t>(std::clamp(cost, Duration{0}, kMost).count());
+std::uint32_t saturated(Duration cost, std::uint32_t most = std::numeric_limits<std::uint32_t>::max()) {
+  return static_cast<std::uint32_t>(std::clamp(cost, Duration{0}, Duration{most}).count());
 }
 
 }  // namespace
@@ -61,7 +60,7 @@ Entry::Entry(const EntryFacts& facts, std::size_t key_bytes, std::size_t payload
       as_of_(facts.as_of),
       usable_until_(facts.usable_until),
       stamp_(facts.stamp),
-      load_cost_us_(saturated(facts.load_cost)),
+      early_(saturated(facts.head_start, kClaimed - 1) | (facts.early_claimed ? kClaimed : 0)),
       payload_bytes_(static_cast<std::uint32_t>(payload_bytes)),
       payload_at_(static_cast<std::uint32_t>(payload_at)),
       key_bytes_(static_cast<std::uint16_t>(key_bytes)),
@@ -76,6 +75,7 @@ EntryRef Entry::make(std::string_view key, const EntryFacts& facts, std::span<co
   std::size_t before_payload = key.size() + tags_bytes(tags);
   if (facts.has_version) parts |= kVersion, before_payload += sizeof facts.version;
   if (facts.fresh_until != facts.usable_until) parts |= kFreshUntil, before_payload += sizeof facts.fresh_until;
+  if (facts.load_cost > Duration{0}) parts |= kLoadCost, before_payload += sizeof(std::uint32_t);
   if (!tags.empty()) parts |= kTags;
   const std::size_t bytes = sizeof(Entry) + before_payload + payload.size();
   TIERCEL_REQUIRE(bytes <= std::numeric_limits<std::uint32_t>::max());
@@ -85,6 +85,7 @@ EntryRef Entry::make(std::string_view key, const EntryFacts& facts, std::span<co
   char* at = put(static_cast<char*>(memory) + sizeof(Entry), key);
   if (parts & kVersion) at = put(at, facts.version);
   if (parts & kFreshUntil) at = put(at, facts.fresh_until);
+  if (parts & kLoadCost) at = put(at, saturated(facts.load_cost));
   if (parts & kTags) at = put_tags(at, tags);
   put(at, payload);
   return EntryRef(entry);
@@ -100,6 +101,7 @@ const char* Entry::part(Part wanted) const {
   const char* at = tail() + key_bytes_;
   if (wanted > kVersion && (parts_ & kVersion)) at += sizeof(std::uint64_t);
   if (wanted > kFreshUntil && (parts_ & kFreshUntil)) at += sizeof(Timestamp);
+  if (wanted > kLoadCost && (parts_ & kLoadCost)) at += sizeof(std::uint32_t);
   return at;
 }
 
@@ -109,17 +111,36 @@ Timestamp Entry::fresh_until() const {
   return get<Timestamp>(at);
 }
 
+Timestamp Entry::due(double beta) const {
+  const Timestamp soft = fresh_until();
+  const std::uint32_t early = early_.load(std::memory_order_relaxed);
+  if (early == 0 || (early & kClaimed) != 0 || beta <= 0 || soft == kNever) return soft;
+  return soft - std::chrono::duration_cast<Duration>(beta * std::chrono::duration<double, std::micro>(head_start(early)));
+}
+
+bool Entry::is_early(Timestamp now, double beta) const {
+  const Timestamp soft = fresh_until();
+  if (soft == kNever) return false;
+  const std::chrono::duration<double, std::micro> left = soft - now;
+  return left <= beta * std::chrono::duration<double, std::micro>(head_start(early_.load(std::memory_order_relaxed)));
+}
+
+bool Entry::claim_early() const { return (early_.fetch_or(kClaimed, std::memory_order_relaxed) & kClaimed) == 0; }
+
 EntryFacts Entry::facts() const {
-  EntryFacts facts{stamp_,
-                   0,
-                   fresh_until(),
-                   usable_until_,
-                   as_of_,
-                   generation_,
-                   Duration{load_cost_us_},
-                   codec_,
-                   (parts_ & kVersion) != 0};
+  const std::uint32_t early = early_.load(std::memory_order_relaxed);
+  EntryFacts facts;
+  facts.stamp = stamp_;
+  facts.fresh_until = fresh_until();
+  facts.usable_until = usable_until_;
+  facts.as_of = as_of_;
+  facts.generation = generation_;
+  facts.head_start = head_start(early);
+  facts.early_claimed = (early & kClaimed) != 0;
+  facts.codec = codec_;
+  facts.has_version = (parts_ & kVersion) != 0;
   if (const char* at = part(kVersion); facts.has_version) facts.version = get<std::uint64_t>(at);
+  if (const char* at = part(kLoadCost); parts_ & kLoadCost) facts.load_cost = Duration{get<std::uint32_t>(at)};
   return facts;
 }
 

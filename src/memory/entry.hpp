@@ -1,8 +1,8 @@
 // Owns: one value in memory: immutable, reference-counted, one allocation for its facts, key, tags and payload.
 // A reader that holds an EntryRef may use it after it was evicted or invalidated; nothing it points to changes.
 //
-// Layout: 64 bytes of fixed facts, then key, [version], [soft deadline], [tags], payload, each optional part only where
-// it is used. The key follows the facts at once, so that a look-up reads one or two neighbouring cache lines. Nothing
+// Layout: 64 bytes of fixed facts, then key, [version], [soft deadline], [load cost], [tags], payload, each optional part
+// only where it is used. The key follows the facts at once, so that a look-up reads one or two neighbouring cache lines. Nothing
 // of the index, the policy or the wheel lives here: an entry may outlive its store, and be in two of them.
 #pragma once
 
@@ -28,6 +28,8 @@ struct EntryFacts {
   Timestamp as_of{};  // from here on the entry could have missed a change
   std::uint32_t generation = 0;  // of the session that tracks it; 0: tracked by nobody
   Duration load_cost{0};  // kept saturated at 2^32 - 1 us, as at rest
+  Duration head_start{0};  // so long before the soft deadline it is refreshed early, at beta 1; kept saturated at 35 min
+  bool early_claimed = false;  // that was decided
   CodecId codec = CodecId::raw;
   bool has_version = false;
 };
@@ -76,6 +78,11 @@ class Entry {
   const Stamp& stamp() const { return stamp_; }
   Timestamp usable_until() const { return usable_until_; }
   Timestamp fresh_until() const;
+  // When a refresh of it is due, on the way of early refresh weighted by `beta` (0: none): its soft deadline, or sooner while nobody has claimed
+  // the early refresh.
+  Timestamp due(double beta) const;
+  bool is_early(Timestamp now, double beta) const;  // whether due by its head start, claimed or not, or past its soft deadline
+  bool claim_early() const;  // true for one caller: the refresh is his
   Timestamp as_of() const { return as_of_; }
   std::uint32_t generation() const { return generation_; }
   CodecId codec() const { return codec_; }
@@ -86,13 +93,15 @@ class Entry {
   std::vector<TagStamp> tags() const;  // decoded; only looked at when a tag has changed
   std::size_t bytes() const { return allocated_bytes(requested_bytes()); }  // of the whole allocation, as accounted
 
-  // The tag epoch in which this entry's tags were last found current. The only thing of an entry that changes.
+  // The tag epoch in which this entry's tags were last found current. This, and who has claimed its refresh, are all that changes of an entry.
   mutable std::atomic<std::uint64_t> tags_current_at{0};
 
  private:
   friend void release(const Entry* entry) noexcept;
   friend void retain(const Entry* entry) noexcept;
-  enum Part : std::uint8_t { kVersion = 1, kFreshUntil = 2, kTags = 4 };
+  enum Part : std::uint8_t { kVersion = 1, kFreshUntil = 2, kLoadCost = 4, kTags = 8 };
+  static constexpr std::uint32_t kClaimed = 1u << 31;
+  Duration head_start(std::uint32_t early) const { return Duration{early & ~kClaimed}; }
 
   Entry(const EntryFacts& facts, std::size_t key_bytes, std::size_t payload_at, std::size_t payload_bytes,
         std::uint8_t parts);
@@ -105,7 +114,7 @@ class Entry {
   std::uint32_t generation_;
   Timestamp as_of_, usable_until_;
   Stamp stamp_;
-  std::uint32_t load_cost_us_;
+  mutable std::atomic<std::uint32_t> early_;  // the head start in microseconds, and kClaimed
   std::uint32_t payload_bytes_;
   std::uint32_t payload_at_;  // in the tail
   std::uint16_t key_bytes_;

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import functools
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -545,3 +546,14 @@ def test_caching_switched_off_calls_straight_through() -> None:
     )
     for setting, expected in (("0", "6 f:~i1"), ("false", "6 f:~i1")):
         assert run_child(program, environment={"TIERCEL_ENABLED": setting}).strip() == expected
+
+
+@pytest.mark.parametrize(("early", "error", "words"), [
+    (True, TypeError, "early: expected a number such as 1.0, or 0 for no early refresh, not bool"),
+    ("1", TypeError, "early: expected a number such as 1.0, or 0 for no early refresh, not str"),
+    (-1, ValueError, "early: -1 is not a number from 0 (no early refresh) to 1000; 1 is the usual one"),
+    (float("nan"), ValueError, "early: nan is not a number from 0"),
+])  # fmt: skip
+def test_early_that_cannot_be_is_refused(early: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=re.escape(words)):
+        Cache("memory://").cached(prefix="p", early=early)

@@ -41,6 +41,8 @@ void World::load(Process& process, const Key& key, bool refresh) {
   LoadOptions options;
   options.tags = key.tags;
   options.skip_value = refresh;
+  options.behind = refresh && chance.of(0.5);
+  options.early = 1;
   operation.fresh = options.fresh = own_delta();
   options.outlive_callers = chance.of(0.1);
   const OperationIndex index = process.operate(
