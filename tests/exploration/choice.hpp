@@ -20,6 +20,7 @@ struct Choice {
     time,  // passes
     expire,  // Redis removes what is past its deadline
     evict,  // Redis drops the tag's record
+    forget,  // Redis forgets its scripts
   };
   Kind kind = Kind::act;
   std::uint8_t who = 0;

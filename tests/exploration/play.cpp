@@ -100,6 +100,13 @@ void add_troubled(Plays& all) {  // what goes wrong
                  .tagged = true,
                  .warm = true,
                  .evictions = 1});
+  all.push_back({.name = "Redis forgets its scripts, a load and an invalidation",
+                 .actors = {{0, {load}}, {1, {commit, invalidate_key, load}}},
+                 .forgettings = 1});
+  all.push_back({.name = "Redis forgets its scripts, a writer and a loader",
+                 .actors = {{0, {announce, commit, conclude}}, {1, {load_now}}},
+                 .warm = true,
+                 .forgettings = 1});
   all.push_back({.name = "the connection of who invalidates ends",
                  .actors = {{0, {commit, invalidate_key}}},
                  .warm = true,

@@ -43,6 +43,7 @@ struct Play {
   std::optional<unsigned> cut_of{};  // of this process alone
   unsigned failing_loads = 0;  // so many loads fail
   unsigned leaving = 0;  // so many callers leave before the end
+  unsigned forgettings = 0;  // so often Redis forgets its scripts
   unsigned evictions = 0;  // so often Redis drops the tag's record
   std::vector<Duration> pauses{};  // so much time passes, in this order, each at any moment
   Duration op_timeout = std::chrono::seconds{60}, staleness = std::chrono::seconds{60};

@@ -55,7 +55,7 @@ std::string World::in_words(Choice choice) const {
     case Kind::deliver:
       return of_wire() + " hears a " + message_in_words(wires_[choice.who]->down.front());
     case Kind::serve:
-      return "Redis runs " + explore::in_words(wires_[choice.who]->up.front()) + " of " + of_wire() +
+      return "Redis runs " + explore::in_words(wires_[choice.who]->up.front(), redis_) + " of " + of_wire() +
              (wires_[choice.who]->open_here ? "" : ", whose connection has ended");
     case Kind::cut:
       return of_wire() + " loses its connection";
@@ -69,6 +69,8 @@ std::string World::in_words(Choice choice) const {
       return "Redis expires what is due";
     case Kind::evict:
       return "Redis evicts the tag's record";
+    case Kind::forget:
+      return "Redis forgets its scripts";
   }
   return "?";
 }

@@ -115,7 +115,7 @@ void Wire::end_at_redis(test::ModelRedis& redis) {
   redis.disconnect(*client);
 }
 
-std::string in_words(std::string_view command) {
+std::string in_words(std::string_view command, const test::ModelRedis& redis) {
   std::string words;
   if (command.starts_with(kCaching)) {
     words = "tracked ";
@@ -124,10 +124,10 @@ std::string in_words(std::string_view command) {
   const std::size_t items = number_in(command.substr(1, line_end(command) - 3));
   command.remove_prefix(line_end(command));
   const std::string name = word_of(command);
-  if (name == "EVAL" && items > 3) {
-    const std::string text = word_of(command);
+  if (name.starts_with("EVAL") && items > 3) {
+    const std::string script = word_of(command);
     word_of(command);
-    return words + script_name(text) + " " + word_of(command);
+    return words + script_name(redis.script_of({name, script})) + " " + word_of(command);
   }
   words += name;
   if (name == "HELLO") return "the handshake";

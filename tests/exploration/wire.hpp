@@ -36,6 +36,6 @@ class Wire {
 };
 
 // The first word of a command and what it is about, for people.
-std::string in_words(std::string_view command);
+std::string in_words(std::string_view command, const test::ModelRedis& redis);
 
 }  // namespace tiercel::explore

@@ -23,7 +23,8 @@ World::World(const Play& play, bool traced)
       cuts_left_(play.cuts),
       failing_left_(play.failing_loads),
       leaving_left_(play.leaving),
-      evictions_left_(play.evictions) {
+      evictions_left_(play.evictions),
+      forgettings_left_(play.forgettings) {
   redis_.keep_log = false;
   Party::Host& host = *this;
   for (unsigned process = 0; process < parties_.size(); ++process)
@@ -76,6 +77,7 @@ std::vector<Choice> World::choices() const {
   if (pauses_done_ < play_.pauses.size() && cuts_left_ == 0) may(Kind::time, 0);
   if (pauses_done_ > 0 && redis_.has_expired()) may(Kind::expire, 0);
   if (evictions_left_ > 0 && redis_.peek(kNames.tag(kTag)) != nullptr) may(Kind::evict, 0);
+  if (forgettings_left_ > 0) may(Kind::forget, 0);
   return all;
 }
 
@@ -93,7 +95,7 @@ bool World::dormant(unsigned process) const {
 // A message is taken by a process that can do nothing else: what others do before or after is the same to it, and to them. And a command is run by
 // Redis while nobody else can send one.
 std::optional<Choice> World::sufficient() const {
-  if (cuts_left_ > 0 || evictions_left_ > 0 || pauses_done_ < play_.pauses.size() ||
+  if (cuts_left_ > 0 || evictions_left_ > 0 || forgettings_left_ > 0 || pauses_done_ < play_.pauses.size() ||
       (pauses_done_ > 0 && redis_.has_expired()))
     return {};
   for (std::size_t wire = 0; wire < wires_.size(); ++wire) {
@@ -166,6 +168,10 @@ void World::repeat(Choice choice) {
       --evictions_left_;
       redis_.remove(kNames.tag(kTag));
       collect();
+      break;
+    case Kind::forget:
+      --forgettings_left_;
+      redis_.forget_scripts();
       break;
   }
 }
@@ -240,8 +246,8 @@ Digest World::digest() const {
   std::string words;
   words.reserve(2048);
   words += std::to_string(elapsed_.count());
-  words += {static_cast<char>(pauses_done_), static_cast<char>(cuts_left_), static_cast<char>(failing_left_),
-            static_cast<char>(leaving_left_), static_cast<char>(evictions_left_)};
+  words += {static_cast<char>(pauses_done_),  static_cast<char>(cuts_left_),      static_cast<char>(failing_left_),
+            static_cast<char>(leaving_left_), static_cast<char>(evictions_left_), static_cast<char>(forgettings_left_)};
   for (const Acting& acting : acting_) {
     words += static_cast<char>(acting.next);
     words += std::to_string(acting.waits) + "," + std::to_string(acting.writing);

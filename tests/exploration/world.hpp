@@ -79,7 +79,7 @@ class World final : private Party::Host {
   std::vector<Acting> acting_;
   Duration elapsed_{0};
   std::size_t pauses_done_ = 0;
-  unsigned cuts_left_ = 0, failing_left_ = 0, leaving_left_ = 0, evictions_left_ = 0;
+  unsigned cuts_left_ = 0, failing_left_ = 0, leaving_left_ = 0, evictions_left_ = 0, forgettings_left_ = 0;
   std::optional<OperationId> probing_;
   std::optional<Outcome> probed_;
 };

@@ -143,6 +143,7 @@ void ModelRedis::describe(std::string& out) const {
     out += std::to_string(held.deadline_us);
     out += '\n';
   }
+  for (const auto& [digest, text] : scripts_) out += digest;
   for (const auto& client : clients_) {
     out += {client->closed ? 'c' : 'o', client->tracking ? 't' : '-', client->caching_next ? 'n' : '-'};
     out += client->in;
