@@ -68,7 +68,7 @@ nb::object read(nb::handle self, nb::handle key, nb::handle capture, nb::handle 
 }
 
 nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle tags, bool skip_value, bool behind,
-                nb::handle fresh, double early) {
+                nb::handle fresh, double early, bool tags_of_result) {
   auto request = std::make_shared<LoadRequest>();
   assign(request->key, key);
   request->loader = std::move(loader);
@@ -77,7 +77,8 @@ nb::object load(nb::handle self, nb::handle key, nb::object loader, nb::handle t
                       .fresh = fresh_of(fresh, self),
                       .behind = behind,
                       .early = early,
-                      .outlive_callers = behind};
+                      .outlive_callers = behind,
+                      .tags_of_result = tags_of_result};
   return operation(self, std::move(request));
 }
 
@@ -173,6 +174,7 @@ nb::object look(const CacheCore& core, nb::handle key) {
   for (const std::string& tag : seen->tags) tags.append(tag);
   nb::dict made;
   made["serves"] = seen->serves;
+  made["outage"] = seen->outage;
   made["tracked"] = seen->tracked;
   made["unsure_for"] = seconds(std::max(at - seen->as_of, Duration{0}));
   made["fresh_for"] = left(seen->facts.fresh_until);
@@ -244,7 +246,8 @@ void bind_cache(nb::module_& m) {
                                         nb::kw_only(), "capture"_a = none, "fresh"_a = nb::none());
   core.attr("_load") = nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a.none(),
                                         "load"_a, nb::kw_only(), "tags"_a = none, "skip_value"_a = false,
-                                        "behind"_a = false, "fresh"_a = nb::none(), "early"_a = 0.0);
+                                        "behind"_a = false, "fresh"_a = nb::none(), "early"_a = 0.0,
+                                        "tags_of_result"_a = false);
   core.attr("_store") =
       nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a.none(), "payload"_a,
                        nb::kw_only(), "codec"_a, "usable_for"_a.none(), "fresh_for"_a = nb::none(), "tags"_a = none,

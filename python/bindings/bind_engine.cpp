@@ -38,6 +38,9 @@ EngineSettings engine_settings(nb::handle from) {
   settings.memory_bytes_max = count("l1_bytes_max");
   settings.op_timeout = seconds(number("op_timeout"));
   settings.staleness = seconds(number("staleness"));
+  const nb::object outage = from.attr("outage_staleness");
+  settings.outage_staleness = outage.is_none() ? settings.staleness : seconds(nb::cast<double>(outage));
+  if (nb::cast<std::string>(from.attr("after_restart")) == "distrust") settings.after_restart = AfterRestart::distrust;
   settings.breaker_overruns = static_cast<unsigned>(count("breaker_overruns"));
   settings.breaker_rest = seconds(number("breaker_rest"));
   settings.value_bytes_max = count("value_bytes_max");
@@ -61,7 +64,7 @@ ErrorCode code_of(std::string_view name) {
 }
 
 LoadResult load_result(std::string_view kind, const nb::bytes& payload, int codec, nb::handle usable_for,
-                       nb::handle fresh_for, nb::handle version) {
+                       nb::handle fresh_for, nb::handle version, nb::handle tags) {
   using Kind = LoadResult::Kind;
   const auto duration = [](nb::handle value) { return std::max(Duration{1}, seconds(nb::cast<double>(value))); };
   LoadResult result;
@@ -77,6 +80,7 @@ LoadResult load_result(std::string_view kind, const nb::bytes& payload, int code
   if (result.store.usable_for && *result.store.fresh_for > *result.store.usable_for)
     result.store.fresh_for = result.store.usable_for;
   result.store.version = version_of(version);
+  result.store.tags = tags_of(tags);
   return result;
 }
 
@@ -112,6 +116,7 @@ nb::dict stats_dict(const EngineStats& stats) {
   TIERCEL_STAT(redis_hits);
   TIERCEL_STAT(misses);
   TIERCEL_STAT(stale_hits);
+  TIERCEL_STAT(outage_hits);
   TIERCEL_STAT(loads);
   TIERCEL_STAT(load_failures);
   TIERCEL_STAT(joined);
@@ -144,6 +149,9 @@ nb::dict stats_dict(const EngineStats& stats) {
   TIERCEL_STAT(redis_error);
   TIERCEL_STAT(redis_version);
   TIERCEL_STAT(tracking);
+  TIERCEL_STAT(identified);
+  TIERCEL_STAT(restarts);
+  TIERCEL_STAT(restarted_at);
 #undef TIERCEL_STAT
   made["redis_latency"] = latency(stats.redis_latency);
   made["load_latency"] = latency(stats.load_latency);
@@ -183,12 +191,12 @@ void bind_engine(nb::module_& m) {
       .def(
           "_finish_load",
           [](DriverCore& d, FlightId flight, const std::string& kind, const nb::bytes& payload, int codec,
-             nb::handle usable_for, nb::handle fresh_for, nb::handle version, nb::object failure) {
-            d.finish_load(flight, load_result(kind, payload, codec, usable_for, fresh_for, version),
+             nb::handle usable_for, nb::handle fresh_for, nb::handle version, nb::handle tags, nb::object failure) {
+            d.finish_load(flight, load_result(kind, payload, codec, usable_for, fresh_for, version, tags),
                           std::move(failure));
           },
           "flight"_a, "kind"_a, "payload"_a = nb::bytes("", 0), "codec"_a = 0, "usable_for"_a = nb::none(),
-          "fresh_for"_a = nb::none(), "version"_a = nb::none(), "failure"_a = nb::none());
+          "fresh_for"_a = nb::none(), "version"_a = nb::none(), "tags"_a = nb::make_tuple(), "failure"_a = nb::none());
   m.def("shift_clock", [](double by) { shift_clock(seconds(by)); }, "seconds"_a);
   m.def("fork_epoch", &fork_epoch);
 }

@@ -59,7 +59,9 @@ nb::object record_facts(const nb::bytes& given) {
 }
 
 nb::object tag_stamp(const nb::bytes& given) {
-  const Result<TagRecord> tag = decode_tag({given.c_str(), given.size()});
+  const std::string_view bytes{given.c_str(), given.size()};
+  if (const Result<RootRecord> root = decode_root(bytes)) return bytes_of(root->tag.stamp.view());
+  const Result<TagRecord> tag = decode_tag(bytes);
   return tag ? bytes_of(tag->stamp.view()) : nb::none();
 }
 

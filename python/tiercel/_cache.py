@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import sys
@@ -21,7 +22,7 @@ from tiercel._fresh import Fresh
 from tiercel._invalidation import Invalidation, is_confirmed
 from tiercel._settings import Settings, check_keywords
 from tiercel._stats import Stats, stats_of
-from tiercel._types import MISSING, Loaded, Version, listed, version_of_result
+from tiercel._types import MISSING, Loaded, Version, listed, tags_of_result, version_of_result
 from tiercel._writing import Writing
 
 if TYPE_CHECKING:
@@ -173,13 +174,15 @@ class Cache(_core.CacheCore):
 
     async def get_or_load(
         self, key: Key, loader: Callable[[], Any], expire: ExpireOption = EXPIRE, *,
-        tags: Iterable[str] = (), version: Version = None, fresh: Fresh = None, early: float = EARLY, type: Any = None,
+        tags: Iterable[str] | Callable[[Any], Iterable[str]] = (), version: Version = None, fresh: Fresh = None,
+        early: float = EARLY, type: Any = None,
     ) -> Any:  # fmt: skip
         """The value, or what `loader` (plain or async) returns, which is stored. However many call at once, one load runs.
 
         `expire` may be a function of the result; 0 or less from it: do not store. `version` too: what was loaded is not stored while an
-        invalidation that named a newer one is remembered. `fresh`: as of `get`; a load that began longer ago is not joined. `early`: how
-        eagerly one caller among all processes loads it anew before it expires, while it goes on being served (0: not at all).
+        invalidation that named a newer one is remembered. `tags` too, where they are known from the result alone. `fresh`: as of `get`; a
+        load that began longer ago is not joined. `early`: how eagerly one caller among all processes loads it anew before it expires, while
+        it goes on being served (0: not at all).
         """
         if not callable(loader):
             raise TypeError(f"loader: expected a function without arguments, not {loader.__class__.__name__}")
@@ -202,14 +205,16 @@ class Cache(_core.CacheCore):
             if usable_for == 0:
                 return Loaded("answer_only", payload, codec.id)
             number = version_of_result(version(own[0])) if callable(version) else version
-            return Loaded("value", payload, codec.id, usable_for, version=number)
+            of_result = tags_of_result(tags(own[0])) if callable(tags) else ()
+            return Loaded("value", payload, codec.id, usable_for, version=number, tags=of_result)
 
-        names = _names(tags)
-        outcome = await self._get_or_load(key, load, tags=names, fresh=fresh, early=beta)
+        names, late = () if callable(tags) else _names(tags), callable(tags)
+        begin = functools.partial(self._get_or_load, key, load, tags=names, tags_of_result=late)
+        outcome = await begin(fresh=fresh, early=beta)
         if outcome.kind == "hit" and outcome.refresh_wanted and not outcome.stale:
-            _early.begin(key, self._get_or_load(key, load, tags=names, skip_value=True, behind=True, early=beta))
+            _early.begin(key, begin(skip_value=True, behind=True, early=beta))
         if outcome.kind == "hit" and outcome.stale:
-            outcome = await self._get_or_load(key, load, tags=names, skip_value=True)
+            outcome = await begin(skip_value=True)
         if outcome.led and own:
             return own[0]
         if outcome.kind in ("hit", "loaded"):
@@ -324,9 +329,12 @@ class Cache(_core.CacheCore):
 
     def _get_or_load(
         self, key: Key, load: Callable[[], Awaitable[Loaded]], *, tags: Sequence[str] = (), skip_value: bool = False,
-        behind: bool = False, fresh: Fresh = None, early: float = 0,
+        behind: bool = False, fresh: Fresh = None, early: float = 0, tags_of_result: bool = False,
     ) -> Awaitable[_core.Outcome]:  # fmt: skip
-        return self._load(key, load, tags=tags, skip_value=skip_value, behind=behind, fresh=fresh, early=early)
+        return self._load(
+            key, load, tags=tags, skip_value=skip_value, behind=behind, fresh=fresh, early=early,
+            tags_of_result=tags_of_result,
+        )  # fmt: skip
 
     async def _set(
         self, key: Key, value: Any, expire: Expire, *, tags: Iterable[str], version: int | None, type: Any

@@ -16,7 +16,7 @@ from tiercel._cached_now import ReadNow
 from tiercel._cached_plan import Planner, first_is_receiver, signature_of
 from tiercel._cached_policy import Options, Policy
 from tiercel._cached_read import ReadThrough
-from tiercel._cached_template import Template
+from tiercel._cached_template import RESULT, Template
 from tiercel._early import EARLY, parse_early
 from tiercel._expiry import parse_duration, parse_expire_option
 
@@ -38,7 +38,7 @@ def cached(
     *,
     key: str | None = None,
     exclude: Iterable[str] = (),
-    tags: Iterable[str] = (),
+    tags: Iterable[str] | Callable[[Any], Iterable[str]] = (),
     jitter: float | str | timedelta | None = None,
     stale: float | str | timedelta | None = None,
     early: float = EARLY,
@@ -52,7 +52,8 @@ def cached(
     key_builder   called with the bound arguments; the key is f"{prefix}:{result}"
     key           a template, the whole key: "user:{user_id}"
     exclude       parameters that stay out of the key
-    tags          templates too; cache.invalidate(tags=["user:42"]) drops all that carry one
+    tags          templates too; cache.invalidate(tags=["user:42"]) drops all that carry one. Those known from the result alone:
+                  "team:{result.team_id}", or a function of the result that names all of them
     jitter        how much sooner than `expire` it may expire, by chance: a fraction (0.1) or a time ("30s")
     stale         how long past its expiry a value may serve while it is refreshed, or when that fails
     early         how eagerly it is loaded anew before it expires, behind one caller among all processes (1: some times earlier than a load takes;
@@ -64,7 +65,7 @@ def cached(
                   minute), it is not stored
     """
     _check_naming(prefix, key, key_builder)
-    templates = _as_list(tags, "tags", "user:{user_id}")
+    templates = [] if callable(tags) else _as_list(tags, "tags", "user:{user_id}")
     names = _as_list(exclude, "exclude", "session")
     life = {
         "expire": parse_expire_option(expire),
@@ -98,10 +99,26 @@ def cached(
         )  # fmt: skip
         planner.check()
         parameters = planner.signature.parameters
-        options = Options(tags=tuple(Template.parse(tag, parameters, "tags") for tag in templates), **life)
+        options = Options(**_tags(tags, templates, parameters), **life)
         return _assemble(function, cache, planner, options, is_async)
 
     return decorate
+
+
+def _tags(tags: Any, templates: list[Any], parameters: Iterable[str]) -> dict[str, Any]:
+    """What the arguments tell, and what the result does."""
+    if callable(tags):
+        return {"tags_of_result": tags}
+    of_result = [] if RESULT in parameters else [RESULT]
+    parsed = [Template.parse(tag, [*parameters, *of_result], "tags") for tag in templates]
+    late = [template for template in parsed if of_result and template.names(RESULT)]
+    for template in late:
+        others = {part.parameter for part in template.parts} - {None, RESULT}
+        if others:
+            raise ValueError(
+                f"tags: {template.source!r} names {RESULT!r} and a parameter; give a function of the result"
+            )
+    return {"tags": tuple(template for template in parsed if template not in late), "tags_of_result": tuple(late)}
 
 
 def _assemble(function: Callable[..., Any], cache: Cache, planner: Planner, options: Options, is_async: bool) -> Any:

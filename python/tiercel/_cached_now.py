@@ -112,12 +112,14 @@ class ReadNow(Policy):
         return function
 
     def _wait_for(self, key: str, load: Load, tags: tuple[str, ...], skip_value: bool) -> Any:
-        outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=skip_value, early=self.options.early)
+        outcome = _sync.get_or_load(
+            self.cache, key, load, tags=tags, tags_of_result=self.late, skip_value=skip_value, early=self.options.early
+        )
         if outcome.kind == "hit":
             value = self._hit(key, outcome, load, tags)
             if value is not MISSING:
                 return value
-            outcome = _sync.get_or_load(self.cache, key, load, tags=tags, skip_value=True)
+            outcome = _sync.get_or_load(self.cache, key, load, tags=tags, tags_of_result=self.late, skip_value=True)
         return self._answer(key, outcome, load)
 
     def _answer(self, key: str, outcome: _core.Outcome, load: Load) -> Any:
@@ -158,7 +160,7 @@ class ReadNow(Policy):
     def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
             _sync.get_or_load(
-                self.cache, key, load, tags=tags, skip_value=True, behind=True, early=self.options.early
+                self.cache, key, load, tags=tags, tags_of_result=self.late, skip_value=True, behind=True, early=self.options.early
             )
         except Exception:
             log.exception("%s(): the refresh of %r failed; what is stored is served as long as it may be", self.name, key)
@@ -171,7 +173,9 @@ class ReadNow(Policy):
         async def hand_in() -> Loaded:
             return await handed
 
-        operation = self.cache._load(key, hand_in, tags=tags, skip_value=skip_value, early=self.options.early)
+        operation = self.cache._load(
+            key, hand_in, tags=tags, tags_of_result=self.late, skip_value=skip_value, early=self.options.early
+        )
         try:
             waiter = operation._begin_at(asyncio.get_running_loop())
         except StopIteration as end:

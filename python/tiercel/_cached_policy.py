@@ -10,17 +10,17 @@ import logging
 import random
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tiercel import _codec
 from tiercel._cached_plan import Planner, takes_receiver
-from tiercel._cached_template import Template
+from tiercel._cached_template import RESULT, Template
 from tiercel._early import EARLY
 from tiercel._errors import NotCacheable
 from tiercel._expiry import expire_of_result
-from tiercel._types import MISSING, Loaded, version_of_result
+from tiercel._types import MISSING, Loaded, tags_of_result, version_of_result
 
 if TYPE_CHECKING:
     from tiercel import _core
@@ -36,7 +36,8 @@ class Options:
     """Checked. Times are seconds; `jitter` is a fraction of the expiry, or seconds when `jitter_is_time`."""
 
     expire: float | Callable[[Any], Any] | None
-    tags: tuple[Template, ...] = ()
+    tags: tuple[Template, ...] = ()  # of the arguments
+    tags_of_result: tuple[Template, ...] | Callable[[Any], Iterable[str]] = ()
     jitter: float = 0.0
     jitter_is_time: bool = False
     stale: float | None = None
@@ -63,6 +64,7 @@ class Policy:
         self._built: dict[str, Any] = {}
         self._owners: list[weakref.ref[type]] = []  # whose method it is: several where a decorator makes the class anew
         self._stores = 0
+        self.late = bool(options.tags_of_result)  # tags come with the result
         self._refusals_logged = False
 
     # What native code asks
@@ -131,10 +133,10 @@ class Policy:
         life = self._life(value)
         if life is MISSING:
             return Loaded("answer_only", payload, self.codec.id)
-        version = self._version(value)
+        version, tags = self._version(value), self._tags_of_result(value)
         if life is None or self.options.stale is None:
-            return Loaded("value", payload, self.codec.id, life, version=version)
-        return Loaded("value", payload, self.codec.id, life + self.options.stale, life, version)
+            return Loaded("value", payload, self.codec.id, life, version=version, tags=tags)
+        return Loaded("value", payload, self.codec.id, life + self.options.stale, life, version, tags)
 
     def decoded(self, key: str, outcome: _core.Outcome) -> Any:
         """MISSING: of another codec, or it does not decode, which is counted."""
@@ -181,6 +183,15 @@ class Policy:
             stays = "The function stays uncached." if self.given_up else "Results like this are not cached."
             log.error("%s(): %s %s (Said once.)", self.name, refusal, stays)
         return Loaded("uncacheable")
+
+    def _tags_of_result(self, value: Any) -> tuple[str, ...]:
+        asked = self.options.tags_of_result
+        if callable(asked):
+            return tags_of_result(asked(value), f"{self.name}(): tags")
+        if value is None:
+            return ()  # there is nothing to name
+        named = (template.fill({RESULT: value}) for template in asked)
+        return tags_of_result(named, f"{self.name}(): tags")
 
     def _version(self, value: Any) -> int | None:
         if self.options.version is None or value is None:

@@ -50,7 +50,7 @@ class ReadThrough(Policy):
 
     async def read(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
         load, tags = Load(self, args, kwargs), self.tags(args, kwargs)
-        outcome = await self.cache._get_or_load(key, load, tags=tags, early=self.options.early)
+        outcome = await self.cache._get_or_load(key, load, tags=tags, tags_of_result=self.late, early=self.options.early)
         if outcome.kind == "hit":
             value = self.decoded(key, outcome)
             if value is not MISSING and not outcome.stale:
@@ -59,12 +59,14 @@ class ReadThrough(Policy):
                 return value
             if value is not MISSING and self.options.stale is not None:
                 return await self._stale(key, value, outcome, load, tags)
-            outcome = await self.cache._get_or_load(key, load, tags=tags, skip_value=True)
+            outcome = await self.cache._get_or_load(key, load, tags=tags, tags_of_result=self.late, skip_value=True)
         return await self._answer(key, outcome, load)
 
     async def refresh(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
         load = Load(self, args, kwargs)
-        outcome = await self.cache._get_or_load(key, load, tags=self.tags(args, kwargs), skip_value=True)
+        outcome = await self.cache._get_or_load(
+            key, load, tags=self.tags(args, kwargs), tags_of_result=self.late, skip_value=True
+        )
         return await self._answer(key, outcome, load)
 
     async def invalidate(self, key: str) -> Invalidation:
@@ -112,7 +114,7 @@ class ReadThrough(Policy):
     async def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
             await self.cache._get_or_load(
-                key, load, tags=tags, skip_value=True, behind=True, early=self.options.early
+                key, load, tags=tags, tags_of_result=self.late, skip_value=True, behind=True, early=self.options.early
             )
         except Exception:
             log.exception("%s(): the refresh of %r failed; what is stored is served as long as it may be", self.name, key)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+RESULT: Final = "result"  # what a template calls the result, where no parameter has that name
 _FIELD: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -38,6 +39,9 @@ class Template:
             raise ValueError(f"{option}: {source!r}: {error}; a brace that is meant as one is written twice") from None
         known = list(parameters)
         return cls(source, tuple(_part(source, option, known, *field) for field in fields))
+
+    def names(self, parameter: str) -> bool:
+        return any(part.parameter == parameter for part in self.parts)
 
     def fill(self, arguments: Mapping[str, Any]) -> str:
         """The text as an f-string would give it: what someone invalidating by hand writes."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
         key: str | None
         exclude: Iterable[str]
-        tags: Iterable[str]
+        tags: Iterable[str] | Callable[[Any], Iterable[str]]
         jitter: float | str | timedelta | None
         stale: float | str | timedelta | None
         early: float

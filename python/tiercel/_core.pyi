@@ -110,6 +110,7 @@ class DriverCore:
         usable_for: float | None = None,
         fresh_for: float | None = None,
         version: int | None = None,
+        tags: Sequence[str] = (),
         failure: BaseException | None = None,
     ) -> None: ...
 
@@ -139,6 +140,7 @@ class CacheCore:
         behind: bool = False,
         fresh: Fresh = None,
         early: float = 0,
+        tags_of_result: bool = False,
     ) -> Operation[Outcome]: ...
     def _store(
         self,

@@ -16,6 +16,7 @@ class InMemory(TypedDict):
     serves: bool
     why: str
     unsure_for: float  # since when it could have missed a change: compared with `staleness`, and with `fresh=`
+    outage: bool  # it serves because Redis cannot be used, and is older than `staleness`
     tracked: bool  # the server tells of changes to it
     fresh_for: float | None  # until its expiry; None: it has none
     usable_for: float | None  # until stale= ends too
@@ -91,10 +92,16 @@ def _in_memory(seen: dict[str, Any] | None, staleness: float, *, in_memory: bool
         why = "Memory has an entry that is past its expiry: it serves only where stale= asks for it."
     elif in_memory:
         why = "Memory serves it."
+    elif seen["outage"]:
+        why = (
+            f"Redis cannot be used, so memory serves it for as long as outage_staleness allows: it could have missed a change for "
+            f"{seen['unsure_for']:.3f} s."
+        )
     else:
         why = f"Memory serves it: no change that is older than {seen['unsure_for']:.3f} s can have been missed."
     return {
-        "serves": seen["serves"] and fresh, "why": why, "unsure_for": seen["unsure_for"], "tracked": seen["tracked"],
+        "serves": seen["serves"] and fresh, "why": why, "unsure_for": seen["unsure_for"], "outage": seen["outage"],
+        "tracked": seen["tracked"],
         "fresh_for": seen["fresh_for"], "usable_for": seen["usable_for"], "version": seen["version"], "tags": seen["tags"],
         "bytes": seen["bytes"],
     }  # fmt: skip

@@ -44,6 +44,8 @@ class SettingsKeywords(TypedDict, total=False):
     op_timeout: _Time
     connect_timeout: _Time
     staleness: _Time
+    outage_staleness: _Time | None
+    after_restart: str
     breaker_overruns: int | str
     breaker_rest: _Time
     max_connections: int | str
@@ -76,6 +78,8 @@ class Settings:
     op_timeout: float = 0.1
     connect_timeout: float = 2.0
     staleness: float = 1.0
+    outage_staleness: float | None = None  # None: staleness
+    after_restart: str = "trust"
     breaker_overruns: int = 3
     breaker_rest: float = 1.0
     max_connections: int = 2
@@ -157,6 +161,8 @@ READERS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "op_timeout": read.time,
     "connect_timeout": read.time,
     "staleness": read.time,
+    "outage_staleness": read.time_or_none,
+    "after_restart": functools.partial(read.choice, among=("trust", "distrust")),
     "breaker_overruns": functools.partial(read.count, least=1),
     "breaker_rest": read.time,
     "max_connections": functools.partial(read.count, least=1, most=1_024),
@@ -231,6 +237,11 @@ def _together(where: Location, values: dict[str, Any], source: str) -> dict[str,
     user, password = where.user if user is None else user, where.password if password is None else password
     if user and not password:
         raise ConfigurationError("user: a user name without a password; set password, or leave both out")
+    outage, staleness = values.get("outage_staleness"), values.get("staleness", Settings.staleness)
+    if outage is not None and outage < staleness:
+        raise ConfigurationError(
+            f"outage_staleness: {outage:g} s is below the staleness of {staleness:g} s; take that or more, or leave it out"
+        )
     if bool(values.get("tls_key_file")) and not values.get("tls_cert_file"):
         raise ConfigurationError("tls_key_file: a key without a certificate; set tls_cert_file")
     if values.get("tls_ca_file") and where.scheme in ("redis", "unix"):

@@ -34,6 +34,9 @@ class RedisStats(TypedDict):
     address: str  # without user and password
     version: str
     tracking: bool  # the server pushes what changes; without, entries in memory are kept for `staleness` at most
+    identified: bool  # the server tells its run_id, so that a restart or failover is noticed
+    restarts: int  # and failovers that were noticed: `after_restart` says what that means
+    restarted_at: float | None  # when the last one was noticed: seconds since 1970, by the server's clock
     commands: int
     writes: int  # of the socket: many commands leave in one
     timeouts: int
@@ -53,6 +56,7 @@ class Stats(dict[str, Any]):
     hits_memory: int
     hits_redis: int
     stale: int  # of the hits: past their soft deadline
+    outage: int  # of the hits: older than `staleness`, while Redis could not be used (`outage_staleness`)
     misses: int
     hit_ratio: float  # hits of hits and misses; 0.0 before the first
     loads: int
@@ -95,6 +99,9 @@ def stats_of(engine: dict[str, Any], address: str) -> Stats:
         "address": address,
         "version": engine.get("redis_version", ""),
         "tracking": engine.get("tracking", False),
+        "identified": engine.get("identified", False),
+        "restarts": count("restarts"),
+        "restarted_at": engine.get("restarted_at") or None,
         **{
             name: count(f"redis_{name}")
             for name in ("commands", "writes", "timeouts", "errors", "bytes_in", "bytes_out")
@@ -103,7 +110,8 @@ def stats_of(engine: dict[str, Any], address: str) -> Stats:
         "latency": engine.get("redis_latency", _LATENCY),
     }
     return Stats(
-        hits=hits, hits_memory=count("hits"), hits_redis=count("redis_hits"), stale=count("stale_hits"), misses=misses,
+        hits=hits, hits_memory=count("hits"), hits_redis=count("redis_hits"), stale=count("stale_hits"),
+        outage=count("outage_hits"), misses=misses,
         hit_ratio=hits / (hits + misses) if hits + misses else 0.0,
         invalidations_pending=count("pending"), invalidations_overflowed=count("pending_overflows"),
         load_latency=engine.get("load_latency", _LATENCY), memory=memory, redis=redis,

@@ -52,12 +52,15 @@ def get_or_load(
     skip_value: bool = False,
     behind: bool = False,
     early: float = 0,
+    tags_of_result: bool = False,
 ) -> _core.Outcome:
     """`Cache._get_or_load` for `def` functions: one load among all threads, and it runs in the thread of the caller who leads.
 
     On a loop's own thread it cannot wait: the outcome is `run_loader`, unless memory has the value.
     """
-    operation = cache._load(key, load, tags=tags, skip_value=skip_value, behind=behind, early=early)
+    operation = cache._load(
+        key, load, tags=tags, skip_value=skip_value, behind=behind, early=early, tags_of_result=tags_of_result
+    )
     if may_wait():
         return wait(cache, operation)
     outcome = operation._if_immediate()

@@ -11,6 +11,7 @@ __all__ = ["MISSING", "Loaded", "MissingType", "Pattern", "Tag"]
 
 PATTERN_BYTES_MAX: Final = 1024  # kPatternBytesMax in src/entry/key.hpp
 TAG_BYTES_MAX: Final = 1024  # kTagBytesMax
+TAGS_MAX: Final = 64  # kTagsMax
 
 
 class MissingType(enum.Enum):
@@ -71,6 +72,7 @@ class Loaded(NamedTuple):
     usable_for: float | None = None
     fresh_for: float | None = None
     version: int | None = None
+    tags: tuple[str, ...] = ()  # where the load was begun with tags_of_result
 
 
 Version: TypeAlias = int | Callable[[Any], int | None] | None
@@ -90,6 +92,18 @@ def listed(names: Any, argument: str, of: str) -> tuple[Any, ...]:
     if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
         raise TypeError(f"{argument}: expected a list of {of}, not one {type(names).__name__}")
     return tuple(names)
+
+
+def tags_of_result(tags: object, argument: str = "tags") -> tuple[str, ...]:
+    """What a `tags=` function answered: names, each once."""
+    if isinstance(tags, (str, bytes)) or not isinstance(tags, Iterable):
+        raise TypeError(f"{argument}: expected a list of str of the function of the result, not {tags!r:.100}")
+    names = tuple(dict.fromkeys(tags))
+    for name in names:
+        check_name(argument, name, TAG_BYTES_MAX)
+    if len(names) > TAGS_MAX:
+        raise ValueError(f"{argument}: {len(names)} of them; an entry carries at most {TAGS_MAX}")
+    return names
 
 
 def check_name(what: str, text: object, bytes_max: int) -> None:

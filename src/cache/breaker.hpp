@@ -2,6 +2,8 @@
 // operation tries, and its end decides. Pure: time is an argument.
 #pragma once
 
+#include <atomic>
+
 #include "base/time.hpp"
 
 namespace tiercel {
@@ -31,14 +33,14 @@ class Breaker {
     rest_until_ = now + rest_;
     return opened;
   }
-  bool resting() const { return state_ != State::closed; }
+  bool resting() const { return state_ != State::closed; }  // any thread
   Timestamp rest_until() const { return rest_until_; }
 
  private:
   enum class State : unsigned char { closed, resting, trying };
   unsigned overruns_max_;
   Duration rest_;
-  State state_ = State::closed;
+  std::atomic<State> state_ = State::closed;
   unsigned overruns_ = 0;
   Timestamp rest_until_{};
 };

@@ -198,26 +198,35 @@ std::optional<Seen> Core::look(std::string_view key, Timestamp now) {
   for (const TagStamp& tag : entry->tags()) seen.tags.push_back(tag.name);
   seen.bytes = entry->bytes();
   seen.tracked = remote != nullptr && seen.facts.generation != 0 && seen.facts.generation == remote->generation();
-  seen.as_of = seen.tracked ? std::max(seen.facts.as_of, remote->watermark()) : seen.facts.as_of;
+  seen.as_of = remote != nullptr ? as_of(seen.facts, sight()) : seen.facts.as_of;
   const TagTable::Check check = tags.check(*entry);
   seen.tags_are = check == TagTable::Check::current   ? "current"
                   : check == TagTable::Check::changed ? "changed"
                                                       : "unknown";
-  seen.serves = bool(usable_entry(key, now, false, since(now)));
+  seen.serves = bool(usable_entry(key, now, false, since(now), &seen.outage));
   return seen;
 }
 
-EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use, Timestamp since) {
-  // The watermark before the generation, both before the entry: an entry is never given a watermark younger than its own tracking.
-  const Timestamp watermark = remote ? remote->watermark() : now;
-  const std::uint32_t generation = remote ? remote->generation() : 0;
+// The last session's watermark stays when it is lost, and what it tracked is good as of that.
+Core::Sight Core::sight() const {
+  const Timestamp watermark = remote->watermark();
+  const std::uint32_t generation = remote->generation();
+  return {watermark, generation != 0 ? generation : remote->last_generation(), generation == 0 || breaker.resting()};
+}
+
+EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use, Timestamp since, bool* outage) {
+  // The watermark and the generation before the entry: an entry is never given a watermark younger than its own tracking.
+  const Sight seen = remote != nullptr ? sight() : Sight{};
   EntryRef entry = count_use ? memory.find(key, now) : memory.peek(key, now);
   if (!entry) return {};
   if (remote != nullptr) {
-    const EntryFacts& facts = entry->facts();
-    const bool tracked = facts.generation != 0 && facts.generation == generation;
-    const Timestamp as_of = tracked ? std::max(facts.as_of, watermark) : facts.as_of;
-    if (as_of < since) return {};
+    const Timestamp good = as_of(entry->facts(), seen);
+    if (good < since) {
+      const bool bridges = outage != nullptr && seen.away && now - good <= settings.outage_staleness;
+      if (!bridges || tags.check(*entry) != TagTable::Check::current) return {};
+      *outage = true;
+      return entry;
+    }
   }
   if (tags.check(*entry) != TagTable::Check::current) return {};
   return entry;
@@ -290,6 +299,10 @@ void Core::tag_changed(std::string_view tag) {
   if (tag == kRootTag) everything_changed();
   tags.drop(tag);
   seal_hurt(flights.where([tag](const Flight& flight) { return flight.has_tag(tag); }));
+}
+
+void Core::any_tag_changed() {
+  seal_hurt(flights.where([](const Flight& flight) { return flight.awaits_tags(); }));
 }
 
 std::size_t Core::forget_matching(std::string_view pattern) {

@@ -23,6 +23,7 @@
 #include "cache/refresh_rests.hpp"
 #include "cache/remote.hpp"
 #include "cache/sent_scripts.hpp"
+#include "cache/restarts.hpp"
 #include "cache/tag_table.hpp"
 #include "cache/written.hpp"
 #include "entry/key.hpp"
@@ -115,7 +116,8 @@ class Core {
 
   // --- coherence: what makes entries, tags and flights unusable
   // Verified, its tags current, and no change up to `since` can be missing from it; may be past its soft deadline.
-  EntryRef usable_entry(std::string_view key, Timestamp now, bool count_use, Timestamp since);
+  // `outage` set: what is older serves too while Redis cannot be used, for as long as outage_staleness; it is then told there.
+  EntryRef usable_entry(std::string_view key, Timestamp now, bool count_use, Timestamp since, bool* outage = nullptr);
   // What a read that begins at `begun` demands; nullopt: no less than `staleness`.
   Timestamp since(Timestamp begun, std::optional<Duration> fresh = {}) const {
     return begun - std::min(fresh.value_or(settings.staleness), settings.staleness);
@@ -131,6 +133,7 @@ class Core {
   void tag_changed(std::string_view tag);  // by a write of our own
   void tag_pushed(
       std::string_view tag);  // changed, or given a longer life: for what is being loaded, the stamps decide
+  void any_tag_changed();  // some tag did: loads whose tags are not known yet may carry it
   std::size_t keys_changed_matching(std::string_view pattern);  // returns how many left memory
   std::size_t forget_matching(std::string_view pattern);  // memory alone; any thread
   void everything_changed();
@@ -159,6 +162,7 @@ class Core {
   Written written;
   RefreshRests refresh_rests;
   Beats beats;
+  Restarts restarts;
   Remote* remote = nullptr;  // null on memory://
   Timestamp present{};  // of the owner's present call
   Timestamp release_due = kNever;  // when expired memory is next looked at
@@ -166,6 +170,20 @@ class Core {
   std::map<std::string, TaskId> replaying;  // pending patterns and the scan that will have replayed them
 
  private:
+  // What memory's claims are compared with: the watermark first, then the generation that it belongs to.
+  struct Sight {
+    Timestamp watermark;
+    std::uint32_t tracked_on;  // with no session: the last one
+    bool away;
+  };
+  Sight sight() const;
+  static bool tracked(const EntryFacts& facts, const Sight& sight) {
+    return facts.generation != 0 && facts.generation == sight.tracked_on;
+  }
+  // From here on the entry could have missed a change.
+  static Timestamp as_of(const EntryFacts& facts, const Sight& sight) {
+    return tracked(facts, sight) ? std::max(facts.as_of, sight.watermark) : facts.as_of;
+  }
   void replay_pending(Timestamp now);
   void seal_hurt(const Flights::List& hurt);  // and gives their leases back: a tag's change leaves them standing
 

@@ -63,13 +63,14 @@ struct Engine::Impl {
 
   struct Shown {   // what stats() tells of the owner's state, from any thread
     std::string state, error, version;
-    bool tracking = false;
+    bool tracking = false, identified = false;
   };
   mutable std::mutex shown_mutex;
   Shown shown;
   const char* shown_state = nullptr;
   std::uint64_t shown_changes = 0;
-  std::atomic<std::uint64_t> shown_pending{0}, shown_overflows{0}, shown_writes{0};
+  std::atomic<std::uint64_t> shown_pending{0}, shown_overflows{0}, shown_writes{0}, shown_restarts{0};
+  std::atomic<std::int64_t> shown_restarted_at{0};
 };
 
 namespace {
@@ -169,9 +170,12 @@ OperationId Engine::read(std::string_view key, ReadOptions options, Timestamp no
   TIERCEL_REQUIRE(is_canonical_key(key));
   const Turn turn(*impl_, now);
   Core& core = impl_->core;
-  if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh))) {
+  bool outage = false;
+  if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh),
+                                               options.fresh ? nullptr : &outage)) {
     const OperationId id = core.next_id();
     Outcome outcome = hit(entry, true, now);
+    outcome.degraded = outage;
     count_hit(core, outcome);
     core.finish_now(id, std::move(outcome));
     return id;
@@ -193,8 +197,11 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   Core& core = impl_->core;
   Flight* flight = core.flights.joinable(key);
   if (!options.skip_value) {
-    if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh))) {
+    bool outage = false;
+    if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh),
+                                                 options.fresh ? nullptr : &outage)) {
       Outcome outcome = hit(entry, true, now);
+      outcome.degraded = outage;
       outcome.refresh_wanted = wants_refresh(core, *entry, options.early, now) && flight == nullptr;
       count_hit(core, outcome);
       const OperationId id = core.next_id();
@@ -393,6 +400,7 @@ void read_counters(const Counters& from, EngineStats& to) {
   to.redis_hits = from.redis_hits;
   to.misses = from.misses;
   to.stale_hits = from.stale_hits;
+  to.outage_hits = from.outage_hits;
   to.loads = from.loads;
   to.load_failures = from.load_failures;
   to.joined = from.joined;
@@ -435,6 +443,9 @@ EngineStats Engine::stats() const {
   stats.redis_error = shown.error;
   stats.redis_version = shown.version;
   stats.tracking = shown.tracking;
+  stats.identified = shown.identified;
+  stats.restarts = impl_->shown_restarts.load(std::memory_order_relaxed);
+  stats.restarted_at = static_cast<double>(impl_->shown_restarted_at.load(std::memory_order_relaxed)) / 1e6;
   stats.pending = impl_->shown_pending.load(std::memory_order_relaxed);
   stats.pending_overflows = impl_->shown_overflows.load(std::memory_order_relaxed);
   stats.redis_writes = impl_->shown_writes.load(std::memory_order_relaxed);
@@ -444,6 +455,9 @@ EngineStats Engine::stats() const {
 void Engine::Impl::publish_numbers() {
   shown_pending.store(core.pending.size(), std::memory_order_relaxed);
   shown_overflows.store(core.pending.overflows(), std::memory_order_relaxed);
+  shown_restarts.store(core.restarts.count(), std::memory_order_relaxed);
+  const ServerTime restarted = core.restarts.last().value_or(ServerTime{});
+  shown_restarted_at.store(restarted.time_since_epoch().count(), std::memory_order_relaxed);
   if (tracked)
     shown_writes.store(tracked->session.writes() + (raw ? raw->session.writes() : 0), std::memory_order_relaxed);
 }
@@ -460,6 +474,7 @@ void Engine::Impl::publish_state() {
     if (!tracked->ready() && tracked->session.last_error()) now.error = tracked->session.last_error()->message();
     now.version = tracked->session.server_version();
     now.tracking = tracked->tracks();
+    now.identified = tracked->server_id().known();
   }
   const std::lock_guard lock(shown_mutex);
   shown = std::move(now);

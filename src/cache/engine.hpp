@@ -32,12 +32,20 @@ struct RedisTarget {  // what the engine must know of the server; where it is, t
   std::string client_name;
 };
 
+// What a restart or failover of Redis means for what it holds: it may have lost invalidations that it had confirmed.
+enum class AfterRestart : std::uint8_t {
+  trust,  // nothing: outside the promise, and told
+  distrust,  // it is not served any more: the root is renewed
+};
+
 struct EngineSettings {
   std::string name_space = "tiercel";
   std::size_t memory_bytes_max = 64u << 20;  // 0: no L1
   std::optional<RedisTarget> redis;  // nullopt: memory:// alone
   Duration op_timeout = std::chrono::milliseconds{100};
   Duration staleness = std::chrono::seconds{1};  // delta
+  Duration outage_staleness{0};  // delta of memory while Redis cannot be used; less than `staleness`: the same as that
+  AfterRestart after_restart = AfterRestart::trust;
   unsigned breaker_overruns = 3;  // so many in a row ...
   Duration breaker_rest = std::chrono::seconds{1};  // ... and Redis is left alone for so long
   std::size_t value_bytes_max = 8u << 20;
@@ -68,7 +76,7 @@ struct Outcome {
   };
   Kind kind = Kind::miss;
   bool stale = false, refresh_wanted = false, led = false,
-       degraded = false;  // degraded: Redis was not asked, or did not answer
+       degraded = false;  // degraded: Redis was not asked, or did not answer; a hit: it is older than `staleness`
   bool from_memory = false;
   bool held = false;  // end_writing: its intents stood throughout, so nothing of before the commit was stored after it
   EntryRef entry;
@@ -129,6 +137,7 @@ struct LoadOptions {
       false;  // a refresh that nobody waits for: of all processes one loads, the others end as `hit` with what stands
   double early = 0;  // beta of XFetch: a hit near its soft deadline wants a refresh. 0: none; 1: as early as it takes long; more: earlier
   bool outlive_callers = false;  // go on although all callers have left
+  bool tags_of_result = false;  // more tags may come with the result
 };
 
 struct LoadResult {
@@ -141,12 +150,13 @@ struct LoadResult {
   };
   Kind kind = Kind::value;
   std::string payload;
-  StoreOptions store;  // tags and captured are the flight's own and ignored here
+  // Its tags come to those of the flight, with LoadOptions::tags_of_result alone; captured is the flight's own and ignored here.
+  StoreOptions store;
 };
 
 struct EngineStats {
   std::uint64_t hits = 0;  // from memory
-  std::uint64_t redis_hits = 0, misses = 0, stale_hits = 0;
+  std::uint64_t redis_hits = 0, misses = 0, stale_hits = 0, outage_hits = 0;
   std::uint64_t loads = 0, load_failures = 0, joined = 0, loads_uncached = 0;
   std::uint64_t stores = 0, stores_refused = 0, invalidations = 0, pending = 0, pending_overflows = 0;
   std::uint64_t damaged = 0, oversized = 0, decode_failures = 0, verify_failures = 0, sealed = 0;
@@ -162,6 +172,9 @@ struct EngineStats {
   std::string redis_error;  // last one, empty if ready
   std::string redis_version;
   bool tracking = false;
+  bool identified = false;  // Redis tells which server it is, so that a restart is noticed
+  std::uint64_t restarts = 0;  // and failovers that were noticed
+  double restarted_at = 0;  // when the last one was: seconds since 1970, by the server's clock
 };
 
 // For people who ask why: an entry of L1.
@@ -171,6 +184,7 @@ struct Seen {
   std::size_t bytes = 0;
   bool tracked = false;  // the server tells of changes to it on the present connection
   bool serves = false;  // it would be served now
+  bool outage = false;  // ... because Redis cannot be used
   Timestamp as_of{};  // from here on it could have missed a change; `tracked` moves it on
   const char* tags_are = "current";  // current, changed, unknown
 };

@@ -45,8 +45,16 @@ void Flight::beaten(Core& core, Timestamp now) {
 void Flight::look(Core& core, Timestamp now) {
   state_ = State::looking;
   core.set_deadline(*this, now);
+  if (options_.skip_value && !stamp_any_tag(core, now)) return load(core, Store::memory, now);
   if (!lookup_.start(core, *this, now)) return load(core, Store::memory, now);
   if (lookup_.done()) found(core, now);
+}
+
+// In front of what decides that it loads, so that its answer has come by then. False: Redis takes no more.
+bool Flight::stamp_any_tag(Core& core, Timestamp now) {
+  if (!options_.tags_of_result) return true;
+  late_.emplace();
+  return late_->before(core, *this, now);
 }
 
 // What it loads may be older than the write that is under way: only who is here by now shares it.
@@ -62,6 +70,10 @@ void Flight::join(Core& core, OperationId caller) {
 
 void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
   if (step.kind == ask::renewed || step.kind == ask::lease_seen) return take_renewal(core, step, value);
+  if (late_ && late_->take(core, step, value)) {
+    if (state_ == State::stamping && late_->done()) stamped(core, now);
+    return;
+  }
   if (state_ == State::electing && step.kind == ask::elected) return take_election(core, value, now);
   if (state_ == State::looking || state_ == State::bidding) {
     if (step.kind == ask::value || step.kind == ask::stamp) moved_ = false;
@@ -77,6 +89,7 @@ void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp no
 void Flight::lost(Core& core, Step step, const Error&, Timestamp now) {
   if (lease_ && (step.kind == ask::renewed || step.kind == ask::lease_seen)) return lease_->answer_lost();
   if (state_ <= State::bidding) return load(core, Store::memory, now);
+  if (state_ == State::stamping) return stamped(core, now);
   if (state_ != State::filling || step.kind < ask::tag_kept) return;
   // It may have been stored or not. Either is right: it was stored only where its lease stood.
   Outcome outcome;
@@ -92,6 +105,7 @@ void Flight::overdue(Core& core, Timestamp now) {
   core.overran(now);
   if (state_ == State::bidding) give_back(core, now);  // behind the bid, on the same connection
   if (state_ <= State::bidding) return load(core, Store::memory, now);
+  if (state_ == State::stamping) return stamped(core, now);
   if (state_ == State::filling) lost(core, ask::step(ask::written), {ErrorCode::slow, "", ""}, now);
 }
 
@@ -177,7 +191,7 @@ void Flight::bid(Core& core, Timestamp now) {
   lease_.emplace(core);
   const std::string lease = lease_->bid(core, lookup_.seen(), now);
   core.set_deadline(*this, now);
-  if (lookup_.bid(core, *this, lease, lease_->bid_life(core, now), now)) return;
+  if (stamp_any_tag(core, now) && lookup_.bid(core, *this, lease, lease_->bid_life(core, now), now)) return;
   give_back(core, now);
   load(core, Store::memory, now);
 }
@@ -219,6 +233,8 @@ void Flight::load(Core& core, Store store, Timestamp now) {
   state_ = State::loading;
   store_ = store;
   if (!stores_in_redis()) as_of_ = now;
+  // Its key alone does not tell of changes to tags that are not known yet.
+  if (options_.tags_of_result && !(late_ && late_->tracked_on() == generation_)) generation_ = 0;
   if (!options_.skip_value) core.counters.misses.add();
   if (stores_in_redis()) stamps_ = lookup_.captured(core);
   else if (store == Store::memory) stamps_ = core.local_stamps(options_.tags);
@@ -268,7 +284,7 @@ void Flight::give_back(Core& core, Timestamp now) {
 
 void Flight::leave(Core& core, OperationId caller, Timestamp now) {
   std::erase(callers_, caller);
-  if (!callers_.empty() || options_.outlive_callers || state_ == State::filling) return;
+  if (!callers_.empty() || options_.outlive_callers || state_ == State::stamping || state_ == State::filling) return;
   if (state_ == State::waiting) core.stop_waiting(key_, id);
   if (state_ == State::bidding || state_ == State::loading) give_back(core, now);
   if (state_ == State::loading) {
@@ -286,7 +302,12 @@ void Flight::finish_load(Core& core, LoadResult result, Timestamp now) {
   deadline = kNever;
   if (result.kind == LoadResult::Kind::failed) return failed(core, now);
   if (result.kind == LoadResult::Kind::not_run && run_next_loader(core, now)) return;
-  if (result.kind == LoadResult::Kind::value) return fill(core, std::move(result), now);
+  if (result.kind == LoadResult::Kind::value) {
+    result.store.load_cost = now - load_started_;
+    result_ = std::move(result);
+    if (!take_tags(core, now)) return;
+    return state_ == State::stamping ? stamped(core, now) : fill(core, now);
+  }
   rest_if_behind(core, now);
   if (store_ == Store::under_lease && core.remote->ready()) lease_->pass(core, key_, now);
   Outcome outcome;
@@ -323,8 +344,51 @@ void Flight::failed(Core& core, Timestamp now) {
 
 // ---- filling
 
-void Flight::fill(Core& core, LoadResult result, Timestamp now) {
-  result.store.load_cost = now - load_started_;
+// The tags that came with the result are the flight's from now on. False: their stamps are being asked for.
+bool Flight::take_tags(Core& core, Timestamp now) {
+  std::vector<std::string> late;
+  for (std::string& tag : result_->store.tags) {
+    const bool is_new = std::find(options_.tags.begin(), options_.tags.end(), tag) == options_.tags.end();
+    if (!options_.tags_of_result || !is_new) continue;
+    late.push_back(tag);
+    options_.tags.push_back(std::move(tag));
+  }
+  if (late.empty() || outdated_ || store_ == Store::nowhere) return true;
+  if (options_.tags.size() > kTagsMax || core.written.covers(key_, late)) {
+    pass(core, now);
+    return true;
+  }
+  if (!stores_in_redis() || !core.may_use_redis(now)) {  // a change of any of them by this process has outdated it
+    add_stamps(core.local_stamps(late));
+    return true;
+  }
+  TIERCEL_REQUIRE(late_);  // all ways to the right to store lead over it
+  state_ = State::stamping;
+  core.set_deadline(*this, now);
+  if (!late_->after(core, *this, late, now)) pass(core, now);
+  return outdated_ || late_->done();
+}
+
+// It is answered and stored nowhere.
+void Flight::pass(Core& core, Timestamp now) {
+  outdated_ = true;
+  if (store_ == Store::under_lease && core.remote->ready()) lease_->pass(core, key_, now);
+}
+
+void Flight::stamped(Core& core, Timestamp now) {
+  if (outdated_) give_back(core, now);
+  else if (!late_->done() || !late_->stand()) pass(core, now);
+  else add_stamps(late_->stamps(core));
+  fill(core, now);
+}
+
+void Flight::add_stamps(const std::vector<TagStamp>& stamps) {
+  stamps_.insert(stamps_.end(), stamps.begin(), stamps.end());
+}
+
+void Flight::fill(Core& core, Timestamp now) {
+  LoadResult& result = *result_;
+  deadline = kNever;
   const bool to_redis = stores_in_redis() && !outdated_ && core.may_use_redis(now);
   const auto coherence = to_redis ? Fill::Coherence::tracked : Fill::Coherence::by_age;
   fill_.emplace(core, key_, result.payload, result.store, stamps_, coherence, Fill::Times{as_of_, now});

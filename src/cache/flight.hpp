@@ -9,6 +9,7 @@
 
 #include "cache/core.hpp"
 #include "cache/fill.hpp"
+#include "cache/late_tags.hpp"
 #include "cache/lease.hpp"
 #include "cache/lookup.hpp"
 
@@ -37,6 +38,7 @@ class Flight final : public Task {
 
   const std::string& key() const { return key_; }
   bool has_tag(std::string_view tag) const;
+  bool awaits_tags() const { return options_.tags_of_result && !result_; }
   // May a reader that begins at `now` take its answer? Not if it began so long ago that it could have missed a change.
   bool may_be_joined(const Core& core, Timestamp now, std::optional<Duration> fresh) const;
   bool loading() const { return state_ == State::loading; }
@@ -46,7 +48,7 @@ class Flight final : public Task {
   void mark_sealed() { outdated_ = outdated_ || state_ >= State::loading; }
 
  private:
-  enum class State : std::uint8_t { listening, looking, electing, bidding, waiting, loading, filling, ended };
+  enum class State : std::uint8_t { listening, looking, electing, bidding, waiting, loading, stamping, filling, ended };
   enum class Store : std::uint8_t {
     nowhere,  // its callers' answer alone
     memory,  // Redis is away: for as long as its age allows
@@ -69,7 +71,12 @@ class Flight final : public Task {
   void take_renewal(Core& core, Step step, const resp::Value& value);
   void look_after(Core& core, Timestamp now);
   void look_again(Core& core, Timestamp now);
-  void fill(Core& core, LoadResult result, Timestamp now);
+  bool stamp_any_tag(Core& core, Timestamp now);
+  bool take_tags(Core& core, Timestamp now);
+  void pass(Core& core, Timestamp now);
+  void stamped(Core& core, Timestamp now);
+  void add_stamps(const std::vector<TagStamp>& stamps);
+  void fill(Core& core, Timestamp now);
   void filled(Core& core, Timestamp now);
   void forget_old(Core& core);
   bool stores_in_redis() const { return store_ == Store::under_lease || store_ == Store::over_value; }
@@ -83,6 +90,8 @@ class Flight final : public Task {
   Lookup lookup_;
   std::optional<Lease> lease_;
   std::optional<Fill> fill_;
+  std::optional<LateTags> late_;  // tags that may come with the result
+  std::optional<LoadResult> result_;
   std::vector<OperationId> callers_;  // in the order they came
   OperationId loader_of_ = 0;  // whose loader runs
   std::vector<TagStamp> stamps_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/late_tags.hpp"
 #include "cache/lease.hpp"
 #include "cache/scripts.hpp"
 #include "cache/steps.hpp"
@@ -53,6 +54,11 @@ std::size_t InvalidateTask::window() const {
   return keys_sent_ < keys_.size() && !version_ ? kUnlinksMax : kOthersMax;
 }
 
+// The root stands in every record from before its load on: for it the any-tag need not move.
+bool InvalidateTask::moves_any_tag() const {
+  return std::any_of(tags_.begin(), tags_.end(), [](const std::string& tag) { return tag != kRootTag; });
+}
+
 bool InvalidateTask::send_some(Core& core, Timestamp now) {
   while (!all_sent() && outstanding_ < window()) {
     if (!send_next(core, now)) return false;
@@ -62,6 +68,10 @@ bool InvalidateTask::send_some(Core& core, Timestamp now) {
 }
 
 bool InvalidateTask::send_next(Core& core, Timestamp now) {
+  if (keys_sent_ == keys_.size() && !any_sent_) {
+    any_sent_ = true;
+    if (moves_any_tag()) return move_any_tag(core, *this, now);
+  }
   if (keys_sent_ == keys_.size()) return send_tag(core, tags_sent_++, now);
   return version_ ? send_floor(core, keys_sent_++, now) : send_keys(core, now);
 }
@@ -92,8 +102,8 @@ bool InvalidateTask::send_keys(Core& core, Timestamp now) {
 bool InvalidateTask::send_tag(Core& core, std::size_t index, Timestamp now) {
   const std::string key = tag_redis_key(core.names, tags_[index]);
   const bool root = tags_[index] == kRootTag;
-  const ServerTime forgotten_at = root ? kServerNever : core.server_now(now) + kTagLifeMin;
-  const std::string record = encode_tag({Stamp::roll(core.dice), forgotten_at});
+  const std::string record =
+      root ? new_root(core) : encode_tag({Stamp::roll(core.dice), core.server_now(now) + kTagLifeMin});
   const std::string life = milliseconds(kTagLifeMin);
   const std::array<std::string_view, 5> set{"SET", key, record, "PX", life};
   return core.submit(*this, ask::step(ask::tag_moved, index), std::span(set).first(root ? 3 : 5), now);
@@ -110,15 +120,30 @@ void InvalidateTask::reply(Core& core, Step step, const resp::Value& value, Time
     core.set_deadline(*this, now);
     if (!send_some(core, now)) return give_up(core, overloaded());
   }
+  if (outstanding_ == 0 && std::exchange(any_refused_, false)) drop_tags(core, now);
   if (outstanding_ == 0) end(core);
+}
+
+// A tag may have moved although the any-tag had not: it moves again behind it.
+void InvalidateTask::drop_tags(Core& core, Timestamp now) {
+  std::vector<std::string> names{core.names.any_tag()};
+  for (const std::string& tag : tags_) names.push_back(tag_redis_key(core.names, tag));
+  for (std::size_t index = 0; index < names.size(); ++index) {
+    const std::array<std::string_view, 2> unlink{"UNLINK", names[index]};
+    const Step step = index == 0 ? ask::step(ask::any_dropped) : ask::step(ask::tag_dropped, index - 1);
+    if (core.submit(*this, step, unlink, now)) ++outstanding_;
+    else error_ = overloaded();
+  }
 }
 
 // A full Redis still deletes: a missing tag is stale, so that invalidates too.
 void InvalidateTask::refused(Core& core, Step step, const resp::Value& value, Timestamp now) {
   core.counters.redis_errors.add();
   const bool known = tags_.size() <= kIndexMax;  // else it is not said which it was
-  const bool full = step.kind == ask::tag_moved && value.text.starts_with("OOM") && known;
-  if (full) {
+  const bool full = value.text.starts_with("OOM");
+  if (full && step.kind == ask::any_moved) any_refused_ = true;
+  if (full && any_refused_) return;
+  if (full && step.kind == ask::tag_moved && known) {
     const std::string key = tag_redis_key(core.names, tags_[step.index]);
     const std::array<std::string_view, 2> unlink{"UNLINK", key};
     if (core.submit(*this, ask::step(ask::tag_dropped, step.index), unlink, now)) {
@@ -139,6 +164,7 @@ void InvalidateTask::overdue(Core& core, Timestamp now) {
 void InvalidateTask::forget_locally(Core& core) {
   for (const std::string& key : keys_) core.key_changed(key);
   for (const std::string& tag : tags_) core.tag_changed(tag);
+  if (!tags_.empty()) core.any_tag_changed();
 }
 
 void InvalidateTask::end(Core& core) {

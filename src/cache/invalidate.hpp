@@ -29,11 +29,13 @@ class InvalidateTask final : public Task {
  private:
   bool send_some(Core& core, Timestamp now);
   bool send_next(Core& core, Timestamp now);
+  bool moves_any_tag() const;
   bool all_sent() const { return keys_sent_ == keys_.size() && tags_sent_ == tags_.size(); }
   std::size_t window() const;
   bool send_keys(Core& core, Timestamp now);
   bool send_floor(Core& core, std::size_t index, Timestamp now);
   bool send_tag(Core& core, std::size_t index, Timestamp now);
+  void drop_tags(Core& core, Timestamp now);
   void forget_locally(Core& core);
   void refused(Core& core, Step step, const resp::Value& value, Timestamp now);
   void end(Core& core);
@@ -43,8 +45,9 @@ class InvalidateTask final : public Task {
   std::optional<std::uint64_t> version_;
   std::uint64_t removed_ = 0;
   std::size_t keys_sent_ = 0, tags_sent_ = 0;
-  bool at_once_ = false;
+  bool at_once_ = false, any_sent_ = false;
   unsigned outstanding_ = 0;
+  bool any_refused_ = false;  // Redis is full: all tags are dropped behind the any-tag
   std::optional<Error> error_;
 };
 

@@ -59,8 +59,9 @@ void Link::on_invalidated(std::string_view redis_key) {
       return core_.tag_changed(named->name);
     case KeySpace::Kind::root:
       return core_.tag_changed(kRootTag);
-    case KeySpace::Kind::refresh:
     case KeySpace::Kind::any_tag:
+      return core_.any_tag_changed();
+    case KeySpace::Kind::refresh:
       return;
   }
 }
@@ -89,6 +90,8 @@ void Link::on_ready() {
     core_.tags.drop_all();
     core_.breaker.answered();
     core_.replay_not_before = now_;
+    server_id_ = ServerId::of(session.run_id());
+    core_.restarts.connected(core_, server_id_);
     fetch_root(core_, now_);
   }
   announced_ = Announced::ready;
@@ -104,8 +107,8 @@ void Link::on_down(const Error& why) {
   const bool operators =
       why.code == ErrorCode::authentication || why.code == ErrorCode::too_old || why.code == ErrorCode::cluster;
   const Announced now_is = operators ? Announced::failed : Announced::away;
-  if (which_ == Connection::tracked) {
-    core_.tags.drop_all();
+  if (which_ ==
+      Connection::tracked) {  // what is known of tags holds for what memory has, until a connection stands again
     if (announced_ != now_is && why.code != ErrorCode::closed) {
       core_.notice(operators ? Event::Level::error : Event::Level::warning,
                    "Redis cannot be used: " + why.message() + "; requests go to their loaders, invalidations are kept");

@@ -22,7 +22,9 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   void beat(Timestamp now) override { session.beat(now); }
   std::string_view digest(std::string_view script) const override;
   Duration server_offset() const override { return session.server_offset(); }
+  const ServerId& server_id() const override { return server_id_; }
   std::uint32_t generation() const override { return session.generation(); }
+  std::uint32_t last_generation() const override { return session.last_generation(); }
   Timestamp watermark() const override { return session.watermark(); }
   // LinkState
   bool usable() const override { return ready(); }
@@ -51,6 +53,7 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   Connection which_;
   Timestamp now_{};
   Announced announced_ = Announced::nothing;
+  ServerId server_id_;
   std::uint64_t changes_ = 0;
 };
 

@@ -28,6 +28,7 @@ bool wants_refresh(Core& core, const Entry& entry, double early, Timestamp now) 
 void count_hit(Core& core, const Outcome& outcome) {
   (outcome.from_memory ? core.counters.hits : core.counters.redis_hits).add();
   if (outcome.stale) core.counters.stale_hits.add();
+  if (outcome.degraded) core.counters.outage_hits.add();
 }
 
 void ReadTask::start(Core& core, Timestamp now) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "entry/record.hpp"
 
 namespace tiercel {
 
@@ -30,9 +31,12 @@ class Remote {
   // Of a script of script::kAll, by which the server knows it; empty: it is to be sent by its text.
   virtual std::string_view digest(std::string_view script) const = 0;
   virtual Duration server_offset() const = 0;  // ServerTime minus Timestamp
+  virtual const ServerId& server_id() const = 0;  // of the present connection, or the last
 
   // Any thread.
   virtual std::uint32_t generation() const = 0;  // 0: not ready
+  // The last that was not 0. With no session, the watermark is the last one of this generation's.
+  virtual std::uint32_t last_generation() const = 0;
   virtual Timestamp watermark() const = 0;
 };
 

@@ -70,6 +70,20 @@ inline constexpr std::string_view kIntentEnd =
     "else redis.call('SET',KEYS[1],ARGV[3],'PX',ARGV[4]) end "
     "return held";
 
+// The root as a server's clients find it when they connect. ARGV: a new root record, the server's id (16 bytes, zeros: it does not tell), "1" where
+// what another server stored is not to be trusted. The id under which the stamp was given stands at 25, the one that was met last at 41. 0: it is as
+// it should be; 1: another server was met, and the stamp stays; 2: the same, and the stamp is new; 3: there was no root.
+inline constexpr std::string_view kRoot =
+    "local v=redis.call('GET',KEYS[1]) "
+    "if not v or string.len(v)~=56 then redis.call('SET',KEYS[1],ARGV[1]) return 3 end "
+    "local none=string.rep(string.char(0),16) "
+    "if ARGV[2]==none then return 0 end "
+    "if ARGV[3]=='1' and string.sub(v,25,40)~=ARGV[2] then redis.call('SET',KEYS[1],ARGV[1]) return 2 end "
+    "local met=string.sub(v,41,56) "
+    "if met==ARGV[2] then return 0 end "
+    "redis.call('SET',KEYS[1],string.sub(v,1,40)..ARGV[2]) "
+    "return met==none and 0 or 1";
+
 // Gives a tag a longer life while it still has the stamp we know. ARGV: the stamp, the tag's record, its life ("0": no end).
 inline constexpr std::string_view kExtendTag =
     "local v=redis.call('GET',KEYS[1]) "

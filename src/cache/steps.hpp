@@ -20,6 +20,10 @@ enum Kind : std::uint16_t {
   removed,     // UNLINK, `index`: which batch
   tag_moved,   // SET of a tag to a new stamp, `index` into the task's tags
   tag_dropped, // UNLINK of a tag where SET was refused
+  any_made,    // SET NX of the any-tag
+  any_seen,    // GET of the any-tag
+  any_moved,   // SET XX of the any-tag, before tags
+  any_dropped, // UNLINK of the any-tag where SET was refused
   scanned,     // SCAN
   announced,   // a write's intent on a key or tag
   withdrawn,   // its end

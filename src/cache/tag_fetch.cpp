@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "cache/restarts.hpp"
+#include "cache/scripts.hpp"
 #include "cache/steps.hpp"
 
 namespace tiercel {
@@ -43,12 +45,18 @@ bool TagFetch::ask(Core& core, Task& task, std::size_t index, Timestamp now) {
 bool TagFetch::make(Core& core, Task& task, std::size_t index, Timestamp now) {
   const Item& item = items_[index];
   const std::string key = tag_redis_key(core.names, item.name);
-  const bool root = item.name == kRootTag;
-  const ServerTime deadline = root ? kServerNever : core.server_now(now) + kTagLifeMin;
-  const std::string record = encode_tag({Stamp::roll(core.dice), deadline});
-  const std::string life = milliseconds(kTagLifeMin);
-  const std::array<std::string_view, 6> set{"SET", key, record, "NX", "PX", life};
-  if (!core.submit(task, ask::step(ask::tag_made, index), std::span(set).first(root ? 4 : 6), now)) return false;
+  const Step step = ask::step(ask::tag_made, index);
+  if (item.name == kRootTag) {
+    const bool distrust = core.settings.after_restart == AfterRestart::distrust;
+    const std::string_view server = core.remote->server_id().view();
+    if (!core.run_script(task, step, script::kRoot, key, {new_root(core), server, distrust ? "1" : "0"}, now))
+      return false;
+  } else {
+    const std::string record = encode_tag({Stamp::roll(core.dice), core.server_now(now) + kTagLifeMin});
+    const std::string life = milliseconds(kTagLifeMin);
+    const std::array<std::string_view, 6> set{"SET", key, record, "NX", "PX", life};
+    if (!core.submit(task, step, set, now)) return false;
+  }
   ++outstanding_;
   return ask(core, task, index, now);
 }
@@ -56,25 +64,44 @@ bool TagFetch::make(Core& core, Task& task, std::size_t index, Timestamp now) {
 void TagFetch::reply(Core& core, Step step, const resp::Value& value) {
   TIERCEL_REQUIRE(outstanding_ > 0 && step.index < items_.size());
   --outstanding_;
-  if (step.kind == ask::tag_made) return;   // made or not: the GET behind it says which stamp counts
   Item& item = items_[step.index];
+  if (step.kind == ask::tag_made) {   // made or not: the GET behind it says which stamp counts
+    if (item.name == kRootTag && value.type == resp::Value::Type::integer)
+      core.restarts.root_answered(core, value.integer);
+    return;
+  }
   item.known.reset();
   item.written = false;
   if (!value.is_string() || core.pending.covers_tag(item.name)) return;   // what Redis has is not the truth yet
-  const Result<TagRecord> record = decode_tag(value.text);
-  if (!record) {
+  item.known = read(core, item, value.text);
+  if (!item.known) {
+    if (item.name == kRootTag) return;   // of another form, or of another server: nothing is current under it
     const Result<Header> intent =
         decode_header(value.text.substr(0, kHeaderBytes));  // being written: it has no stamp now
     item.written = intent && intent->state == RecordState::intent;
     core.counters.damaged.add(item.written ? 0 : 1);
     return;
   }
-  item.known = TagKnown{record->stamp, record->deadline};
   if (core.remote->tracks()) core.tags.learn(item.name, *item.known);
+}
+
+std::optional<TagKnown> TagFetch::read(const Core& core, const Item& item, std::string_view bytes) {
+  if (item.name == kRootTag) {
+    const Result<RootRecord> root = decode_root(bytes);
+    if (!root || !core.restarts.believes(core, *root)) return std::nullopt;
+    return TagKnown{root->tag.stamp, root->tag.deadline};
+  }
+  const Result<TagRecord> record = decode_tag(bytes);
+  if (!record) return std::nullopt;
+  return TagKnown{record->stamp, record->deadline};
 }
 
 bool TagFetch::written() const {
   return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.capture && item.written; });
+}
+
+bool TagFetch::all_known() const {
+  return std::all_of(items_.begin(), items_.end(), [](const Item& item) { return item.known.has_value(); });
 }
 
 std::vector<TagStamp> TagFetch::captured(Core& core) const {

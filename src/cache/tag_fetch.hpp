@@ -36,6 +36,7 @@ class TagFetch {
   void reply(Core& core, Step step, const resp::Value& value);
 
   bool written() const;  // one of those to capture
+  bool all_known() const;
   bool waiting() const { return outstanding_ > 0; }
   Item& item(std::size_t index) { return items_[index]; }
   std::vector<Item>& items() { return items_; }
@@ -43,6 +44,8 @@ class TagFetch {
   std::vector<TagStamp> captured(Core& core) const;
 
  private:
+  static std::optional<TagKnown> read(const Core& core, const Item& item, std::string_view bytes);
+
   std::vector<Item> items_;
   unsigned outstanding_ = 0;
 };

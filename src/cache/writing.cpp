@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cache/late_tags.hpp"
 #include "cache/scripts.hpp"
 #include "cache/steps.hpp"
 #include "cache/tag_fetch.hpp"
@@ -12,6 +13,8 @@
 namespace tiercel {
 
 namespace {
+
+constexpr std::size_t kAtBegin = 0, kAtEnd = 1;  // when the any-tag is moved
 
 std::string as_bytes(ServerTime time) {
   std::string out;
@@ -36,6 +39,7 @@ std::string WritingTask::redis_key(const Core& core, std::size_t index) const {
 void WritingTask::forget_locally(Core& core) {
   for (const std::string& key : keys_) core.key_changed(key);
   for (const std::string& tag : tags_) core.tag_changed(tag);
+  if (!tags_.empty()) core.any_tag_changed();
 }
 
 // ---- begin
@@ -46,12 +50,18 @@ void WritingTask::start(Core& core, Timestamp now) {
   if (!core.has_redis() || count() == 0) return hold(core, true, now);
   if (!core.may_use_redis(now)) return options_.strict ? refuse(core, away(), now) : hold(core, false, now);
   core.set_deadline(*this, now);
+  send_any(core, kAtBegin, now);
   announce(core, now);
-  if (outstanding_ < count()) refuse(core, {ErrorCode::slow, "too much is waiting for Redis", ""}, now);
+  if (outstanding_ < answers()) refuse(core, {ErrorCode::slow, "too much is waiting for Redis", ""}, now);
 }
 
 void WritingTask::announce(Core& core, Timestamp now) {
   for (std::size_t index = 0; index < count(); ++index) send_begin(core, index, now);
+}
+
+// A load whose tags are not known yet may find the intent gone when it looks for their stamps.
+void WritingTask::send_any(Core& core, std::size_t index, Timestamp now) {
+  if (!tags_.empty() && move_any_tag(core, *this, now, index)) ++outstanding_;
 }
 
 void WritingTask::send_begin(Core& core, std::size_t index, Timestamp now) {
@@ -134,8 +144,9 @@ void WritingTask::end(Core& core, OperationId end, Timestamp now) {
     return finish_end(core);
   }
   core.set_deadline(*this, now);
+  send_any(core, kAtEnd, now);
   for (std::size_t index = 0; index < count(); ++index) send_end(core, index, now);
-  if (outstanding_ < count()) {
+  if (outstanding_ < answers()) {
     error_ = Error{ErrorCode::slow, "too much is waiting for Redis", ""};
     finish_end(core);
   }
@@ -175,6 +186,8 @@ void WritingTask::reply(Core& core, Step step, const resp::Value& value, Timesta
     held_ = held_ && !value.is_error() && value.integer == 1;
     return;
   }
+  const bool of_any_tag = step.kind == ask::any_moved;
+  if (of_any_tag && step.index == kAtBegin && state_ != State::beginning) return;
   outstanding_ -= outstanding_ > 0 ? 1 : 0;
   if (value.is_error()) {
     core.counters.redis_errors.add();
@@ -182,7 +195,7 @@ void WritingTask::reply(Core& core, Step step, const resp::Value& value, Timesta
     if (of_begin && state_ != State::beginning) held_ = false;
   } else if (of_begin && value.integer < 0) {
     error_ = Error{ErrorCode::refused, "too many writes of the same key or tag at once", "let some of them end"};
-  } else if (state_ != State::beginning) {
+  } else if (state_ != State::beginning && !of_any_tag) {
     held_ = held_ && value.integer == 1;
   }
   if (outstanding_ > 0) return;

@@ -31,6 +31,8 @@ class WritingTask final : public Task {
   std::string redis_key(const Core& core, std::size_t index) const;
   void forget_locally(Core& core);
   void send_begin(Core& core, std::size_t index, Timestamp now);
+  std::size_t answers() const { return count() + (tags_.empty() ? 0 : 1); }  // the any-tag's
+  void send_any(Core& core, std::size_t index, Timestamp now);
   void send_end(Core& core, std::size_t index, Timestamp now);
   void announce(Core& core, Timestamp now);
   void begun(Core& core, Timestamp now);

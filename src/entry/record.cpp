@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/hash.hpp"
 #include "base/require.hpp"
 #include "entry/big_endian.hpp"
 #include "entry/key.hpp"
@@ -210,6 +211,25 @@ Result<TagRecord> decode_tag(std::string_view bytes) {
   const auto deadline = read_deadline(reader);
   if (!deadline) return damaged("a tag's deadline out of range");
   return TagRecord{stamp, *deadline};
+}
+
+ServerId ServerId::of(std::string_view run_id) { return run_id.empty() ? ServerId{} : ServerId{digest128(run_id)}; }
+
+std::string encode_root(const RootRecord& root) {
+  return encode_tag(root.tag).append(root.given_under.view()).append(root.last_met.view());
+}
+
+Result<RootRecord> decode_root(std::string_view bytes) {
+  if (bytes.size() != kRootRecordBytes) return damaged("a root record of the wrong length");
+  const Result<TagRecord> tag = decode_tag(bytes.substr(0, kTagRecordBytes));
+  if (!tag) return tag.error();
+  RootRecord root{*tag, {}, {}};
+  const auto read = [&bytes](ServerId& server, std::size_t at) {
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), server.bytes.size(), server.bytes.begin());
+  };
+  read(root.given_under, kTagRecordBytes);
+  read(root.last_met, kTagRecordBytes + 16);
+  return root;
 }
 
 }  // namespace tiercel

@@ -20,6 +20,7 @@ namespace tiercel {
 inline constexpr std::uint8_t kFormat = 0;  // given number 1, and frozen, with the freshness promise
 inline constexpr std::size_t kHeaderBytes = 64;
 inline constexpr std::size_t kTagRecordBytes = 24;  // stamp, deadline
+inline constexpr std::size_t kRootRecordBytes = 56;  // a tag's record, two servers
 
 // 16 unique bytes, new at every fill and every change of a record.
 struct Stamp {
@@ -88,5 +89,22 @@ struct TagRecord {
 };
 std::string encode_tag(const TagRecord& tag);
 Result<TagRecord> decode_tag(std::string_view bytes);
+
+// Which server it was: the first 128 bits of SHA-256 of its run_id. Zeros: it does not tell.
+struct ServerId {
+  std::array<unsigned char, 16> bytes{};
+  friend bool operator==(const ServerId&, const ServerId&) = default;
+  static ServerId of(std::string_view run_id);
+  bool known() const { return *this != ServerId{}; }
+  std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+};
+
+// The root's record: a tag's, then the server under which its stamp was given, then the one that was met last.
+struct RootRecord {
+  TagRecord tag;
+  ServerId given_under, last_met;
+};
+std::string encode_root(const RootRecord& root);
+Result<RootRecord> decode_root(std::string_view bytes);
 
 }  // namespace tiercel

@@ -115,6 +115,8 @@ class Session {
   // 0 while not ready; otherwise a number that grows with every handshake, and when the server says MOVED or that
   // tracking is off: entries of another generation are unverified.
   std::uint32_t generation() const { return generation_.load(std::memory_order_acquire); }
+  // The last that was not 0; written before the generation and the watermark that belong to it.
+  std::uint32_t last_generation() const { return last_generation_.load(std::memory_order_acquire); }
   // The send time of the newest command whose reply has arrived. Published (release) after the pushes before that reply
   // were told, and before its own on_reply.
   Timestamp watermark() const { return Timestamp{Duration{watermark_.load(std::memory_order_acquire)}}; }
@@ -122,7 +124,7 @@ class Session {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
-  std::atomic<std::uint32_t> generation_{0};
+  std::atomic<std::uint32_t> generation_{0}, last_generation_{0};
   std::atomic<std::int64_t> watermark_{0};
 };
 

@@ -73,6 +73,7 @@ void Session::Impl::become_ready(Timestamp now) {
 
 void Session::Impl::new_generation() {
   if (++last_generation == 0) ++last_generation;
+  face.last_generation_.store(last_generation, std::memory_order_release);
   face.generation_.store(last_generation, std::memory_order_release);
 }
 

@@ -22,7 +22,7 @@ class Counter {
 struct Counters {
   alignas(64) Counter hits;
   alignas(64) Counter redis_hits;
-  Counter misses, stale_hits;
+  Counter misses, stale_hits, outage_hits;
   Counter loads, load_failures, joined, loads_uncached;
   Counter stores, stores_refused, invalidations, pending_overflows;
   Counter damaged, oversized, decode_failures, verify_failures, sealed, verified;

@@ -57,7 +57,7 @@ void print_scripts() {
   using namespace tiercel::script;
   std::cout << "swap " << to_hex(kSwap) << "\nstore " << to_hex(kStore) << "\nfloor " << to_hex(kFloor)
             << "\nintent_begin " << to_hex(kIntentBegin) << "\nintent_end " << to_hex(kIntentEnd) << "\nextend_tag "
-            << to_hex(kExtendTag) << '\n';
+            << to_hex(kExtendTag) << "\nroot " << to_hex(kRoot) << '\n';
 }
 
 void answer_lines() {

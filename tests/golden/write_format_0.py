@@ -62,6 +62,7 @@ def main() -> None:
         "floor": record(state=FLOOR, codec=RAW, first=0x43, version=0xFFFFFFFFFFFFFFFF, hard=now),
         "unknown_codec": record(state=VALUE, codec=200, first=0x44, payload=b"?"),
         "tag": stamp(0x50) + struct.pack(">Q", now + hour),
+        "root": stamp(0x60) + struct.pack(">Q", 0) + stamp(0xA0) + stamp(0xB0),
     }
     FOLDER.mkdir(exist_ok=True)
     for name, content in files.items():

@@ -126,6 +126,10 @@ def script_call(dice: random.Random, name: str, stamps: Sequence[bytes]) -> tupl
         return record(dice, stamps, 2), token + struct.pack(">Q", dice.randrange(10)), dice.choice([LIFE, LONGER]), now
     if name == "intent_end":
         return token, now, dice.choice([b"", record(dice, stamps)]), life, dice.choice(stamps)
+    if name == "root":
+        servers = [bytes(16), *stamps[:2]]
+        root = dice.choice(stamps) + bytes(8) + dice.choice(servers) + dice.choice(servers)
+        return root[: dice.choice([56, 56, 56, 24])], dice.choice(servers), dice.choice([b"0", b"1"])
     return dice.choice(stamps), dice.choice(stamps) + bytes(8), life
 
 

@@ -141,6 +141,8 @@ GOOD: dict[str, list[tuple[Any, Any]]] = {
     "op_timeout": [("50ms", 0.05), (1, 1.0), ("0.2", 0.2), (timedelta(seconds=2), 2.0)],
     "connect_timeout": [("1s", 1.0)],
     "staleness": [("2s", 2.0)],
+    "outage_staleness": [("30s", 30.0), (1, 1.0), (None, None)],
+    "after_restart": [("trust", "trust"), ("distrust", "distrust")],
     "breaker_overruns": [("5", 5)],
     "breaker_rest": [("1m", 60.0)],
     "max_connections": [(1, 1), ("20", 20)],
@@ -163,6 +165,8 @@ BAD: dict[str, list[Any]] = {
     "op_timeout": [0, "0s", -1, "5x", float("nan"), True, None, []],
     "connect_timeout": ["never"],
     "staleness": [0],
+    "outage_staleness": [0, -1, "-1s", float("nan"), "x"],
+    "after_restart": ["", "Distrust", "never", 1, None],
     "breaker_overruns": [0, "x", 1.5],
     "breaker_rest": [0],
     "max_connections": [0, -1, "many", 2000, True, 10**40],
@@ -175,6 +179,13 @@ BAD: dict[str, list[Any]] = {
     "tls_verify": ["perhaps"],
     "pickle_secret": ["short", 5],
 }
+
+
+def test_an_outage_is_bridged_for_no_less_than_staleness() -> None:
+    assert resolve(outage_staleness="1s").outage_staleness == 1.0
+    for wrong in ({"outage_staleness": 0.5}, {"staleness": "10s", "outage_staleness": "5s"}):
+        with pytest.raises(ConfigurationError, match=r"^outage_staleness: .* below the staleness"):
+            resolve(**wrong)
 
 
 def test_the_tables_know_every_setting() -> None:

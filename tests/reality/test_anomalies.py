@@ -310,8 +310,10 @@ async def test_a11_entries_under_a_tag_whose_record_is_gone_are_not_served(
     assert [await one.get(KEY), await two.get(KEY)] == ["v2", "v2"]
 
 
-async def test_a12_a_restart_from_an_older_snapshot_brings_back_what_was_invalidated(fresh_redis: Server) -> None:
-    """Outside the promise (docs/guides/distributed.md): said here so that a change of it is noticed. Tell the checker by a Loss."""
+async def test_a12_a_restart_from_an_older_snapshot_brings_back_what_was_invalidated(
+    fresh_redis: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Outside the promise where restarts are trusted: said here so that a change of it is noticed. Tell the checker by a Loss."""
     async with Cache(fresh_redis.url(), staleness=DELTA, op_timeout=5) as one:
         await one.set(KEY, "v1", 60)
         fresh_redis.cli("SAVE")
@@ -319,6 +321,55 @@ async def test_a12_a_restart_from_an_older_snapshot_brings_back_what_was_invalid
         _crash(fresh_redis)
     async with Cache(fresh_redis.url(), staleness=DELTA, op_timeout=5) as two:
         assert await two.get(KEY) == "v1"
+        assert two.stats().redis["restarts"] == 1
+    assert [record.levelname for record in caplog.records if "restarted or failed over" in record.message] == [
+        "WARNING"
+    ]
+
+
+async def test_a12_nothing_that_an_older_snapshot_brings_back_is_served_where_restarts_are_distrusted(
+    fresh_redis: Server,
+) -> None:
+    settings: dict[str, Any] = {"staleness": DELTA, "op_timeout": 5, "after_restart": "distrust"}
+    async with Cache(fresh_redis.url(), **settings) as one, Cache(fresh_redis.url(), **settings) as two:
+        await one.set(KEY, "v1", 60, tags=[TAG])
+        assert await two.get(KEY) == "v1"
+        fresh_redis.cli("SAVE")
+        assert await one.invalidate(KEY, tags=[TAG])
+        _crash(fresh_redis)
+        await delta_passes()
+        for cache in (one, two):
+            await _back(cache)
+            assert await cache.get(KEY) is None
+        assert await one.set(KEY, "v2", 60)
+        root = fresh_redis.cli("GET", "tiercel:g")
+        async with Cache(fresh_redis.url(), **settings) as three:
+            assert await three.get(KEY) == "v2"
+            assert three.stats().redis["restarts"] == 0
+        assert fresh_redis.cli("GET", "tiercel:g") == root  # renewed once for all of them
+
+
+async def test_a12_a_promoted_replica_that_lags_behind_serves_nothing_old_where_restarts_are_distrusted(
+    start_server: Callable[..., Server],
+) -> None:
+    master = start_server()
+    replica = start_server(replicaof=master)
+    settings: dict[str, Any] = {"staleness": DELTA, "op_timeout": 5}
+    async with Cache(master.url(), **settings) as one:
+        await one.set(KEY, "v1", 60)
+        await eventually(lambda: replica.cli("EXISTS", f"tiercel:v:{KEY}"))
+        replica.cli("REPLICAOF", "127.0.0.1", "1")  # the link is down: what is invalidated now does not arrive
+        assert await one.invalidate(KEY)
+    replica.cli("REPLICAOF", "NO", "ONE")
+    async with Cache(replica.url(), **settings) as trusting:
+        assert await trusting.get(KEY) == "v1"
+    async with Cache(replica.url(), **settings, after_restart="distrust") as two:
+        assert await two.get(KEY) is None
+        assert two.stats().redis["restarts"] == 1
+
+
+async def _back(cache: Cache) -> None:
+    await eventually(lambda: cache.stats().redis["state"] == "ready", 15)
 
 
 def _crash(server: Server) -> None:

@@ -52,9 +52,16 @@ void World::fault_of_redis(Fault fault) {
   if (fault == Fault::forget_scripts) redis.forget_scripts();
   if (fault == Fault::set_clock) set_clock();
   if (fault == Fault::restart) redis.restart(std::to_string(chance.below(1'000'000'000)), true);
+  if (fault == Fault::roll_back) roll_back();
   if (fault != Fault::full) return;
   redis.refuse_writes = "OOM command not allowed when used memory > 'maxmemory'.";
   schedule.in(chance.between(10ms, 1s), [this] { redis.refuse_writes.clear(); });
+}
+
+// To what it held when the last snapshot was taken: what it confirmed since is lost.
+void World::roll_back() {
+  redis.roll_back(std::to_string(chance.below(1'000'000'000)));
+  history.rolled_back(schedule.now());
 }
 
 // Never far from the truth: what it has stored would live for too long.

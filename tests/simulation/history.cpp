@@ -81,6 +81,21 @@ void History::forget_versions(const std::string& key, Timestamp now) {
   of_key.forgotten = now;
 }
 
+// Floors and versions die with the server; by which of them a value is current nobody remembers. Where restarts are trusted, so is what they bring back.
+void History::rolled_back(Timestamp now) {
+  rolled_back_ = now;
+  for (auto& [key, of_key] : stories_) {
+    forget_versions(key, now);
+    of_key.troubled = now;
+    of_key.hits.clear();
+    of_key.given.clear();
+    of_key.closed = {};
+    if (!plan_.trusts_restarts()) continue;
+    of_key.invalidated = {};
+    of_key.own_invalidated.clear();
+  }
+}
+
 void History::know_version(const Operation& operation, const std::string& key, Timestamp now) {
   Story& of_key = story(key);
   if (of_key.forgotten >= operation.begin) return;  // nobody knows which of the two Redis did first
@@ -89,6 +104,8 @@ void History::know_version(const Operation& operation, const std::string& key, T
 }
 
 void History::confirmed(const Operation& operation, Timestamp now) {
+  // Redis may have done it before it lost it; where restarts are distrusted, it holds all the same.
+  if (rolled_back_ && operation.begin <= *rolled_back_ && plan_.trusts_restarts()) return;
   const bool names_version = operation.kind == Operation::Kind::invalidate && operation.version > 0;
   for (const std::string& key : operation.covers) {
     Story& of_key = story(key);
@@ -106,7 +123,8 @@ void History::confirmed(const Operation& operation, Timestamp now) {
 void History::end_write(const Operation& operation, const Outcome& outcome, Timestamp now) {
   const bool announced = outcome.kind == Outcome::Kind::announced;
   const bool is_confirmed = outcome.kind == Outcome::Kind::invalidated || (announced && !outcome.degraded);
-  if (outcome.held && operation.closed_since) close_window(operation);
+  const bool lost = rolled_back_ && plan_.trusts_restarts() && operation.closed_since <= rolled_back_;
+  if (outcome.held && operation.closed_since && !lost) close_window(operation);
   if (!announced) return end_invalidation(operation, is_confirmed, now);
   if (is_confirmed) confirmed(operation, now);
   if (trace_.on) {

@@ -75,6 +75,7 @@ class History {
   static std::string payload(LoadIndex load, std::string_view key) {
     return std::string(key) + "|" + std::to_string(load) + "|";
   }
+  void rolled_back(Timestamp now);  // Redis has lost what it confirmed of late
   void disturb(const std::string& key, Timestamp now) { story(key).disturbed = now; }
   void filled(std::string_view key, Timestamp now) { story(key).fills.push_back(now); }  // Redis holds a new value
 
@@ -134,6 +135,7 @@ class History {
   std::array<std::uint64_t, kRules> counts_{};
   std::optional<Failure> failure_;
   Histogram* served_;  // how stale each value was that was served; may be absent
+  std::optional<Timestamp> rolled_back_;
   std::uint64_t digest_ = 0;
 };
 

@@ -74,9 +74,11 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
   judge_freshness(operation, outcome, load);
   // Without Redis a process hears of no announcement: there a load is good for delta.
   const bool stored = load.began == Timestamp::max();
-  if (!stored && (plan_.calm() || outcome.entry->generation() != 0)) judge_window(operation, load.version);
+  const bool bridged = outcome.kind == End::hit && outcome.degraded;
+  if (!stored && !bridged && (plan_.calm() || outcome.entry->generation() != 0)) judge_window(operation, load.version);
   if (plan_.calm() && operation.kind == Kind::load && !operation.refresh) judge_waiter(operation, outcome, now);
   if (outcome.kind != End::hit || outcome.entry->generation() == 0) return;
+  if (rolled_back_ && plan_.trusts_restarts()) return;
   auto& hits = story(operation.key).hits[operation.engine];
   if (const auto seen = hits.before(operation.begin); seen && *seen > load.version)
     fail(Rule::back, operation.key,
@@ -86,7 +88,9 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
 
 void History::judge_freshness(const Operation& operation, const Outcome& outcome, const Load& load) {
   Story& of_key = story(operation.key);
-  const Duration asked_for = std::min(operation.fresh.value_or(plan_.settings.staleness), plan_.settings.staleness);
+  const bool bridged = outcome.kind == End::hit && outcome.degraded;  // and it says so
+  const Duration most = bridged ? plan_.settings.outage_staleness : plan_.settings.staleness;
+  const Duration asked_for = std::min(operation.fresh.value_or(most), most);
   const Duration delta = asked_for + plan_.settings.staleness / 1000;   // clocks drift
   const auto older = [&](const Timeline<Timestamp>& invalidated, const Timeline<std::uint64_t>& stored,
                          Timestamp when) {

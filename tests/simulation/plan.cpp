@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 
 std::string_view name_of(Fault fault) {
   static constexpr std::array<std::string_view, kFaults> names{
-      "cut",     "hole", "slow",    "refuse",    "pause_redis",    "flush", "evict",
-      "untrack", "full", "restart", "set_clock", "forget_scripts", "pause", "crash"};
+      "cut",  "hole",    "slow",      "refuse",         "pause_redis", "flush", "evict",    "untrack",
+      "full", "restart", "set_clock", "forget_scripts", "pause",       "crash", "roll_back"};
   return names[static_cast<std::size_t>(fault)];
 }
 
@@ -46,7 +46,7 @@ std::set<Fault> some_faults(Chance& chance) {
   std::set<Fault> faults;
   if (chance.of(0.25)) return faults;
   const double share = chance.of(0.5) ? 0.2 : 0.8;
-  for (int fault = 0; fault < kFaults; ++fault) {
+  for (int fault = 0; fault < kFaultsOfOld; ++fault) {
     if (chance.of(share)) faults.insert(static_cast<Fault>(fault));
   }
   return faults;
@@ -86,6 +86,11 @@ Plan::Plan(std::uint64_t seed, bool with_versions, std::optional<Duration> stale
     slow_loads = 0.05;
   }
   fault_every = chance.one<Duration>({150ms, 600ms, 2s});
+  Chance more(seed ^ 0x6d6f7265);
+  if (!calm() && more.of(0.3)) faults.insert(Fault::roll_back);
+  if (more.of(0.5)) settings.after_restart = AfterRestart::distrust;
+  if (more.of(0.3)) settings.outage_staleness = more.of(0.5) ? 3s : 10s;
+  late_tags = more.of(0.4);
 }
 
 std::string Plan::described() const {
@@ -93,7 +98,9 @@ std::string Plan::described() const {
   std::string text = std::to_string(processes) + " processes of " + std::to_string(callers) + " callers, " +
                      std::to_string(keys.size()) + " keys, " + ms(length) + ", delta " + ms(settings.staleness) +
                      ", network up to " + ms(delay_max) + ", loads of " + ms(load_mean) + ", life " + ms(life) +
-                     (tracking ? "" : ", no tracking") + (settings.memory_bytes_max == 0 ? ", no memory" : "");
+                     (tracking ? "" : ", no tracking") + (settings.memory_bytes_max == 0 ? ", no memory" : "") +
+                     (late_tags ? ", late tags" : "") + (trusts_restarts() ? "" : ", restarts distrusted");
+  if (settings.outage_staleness > settings.staleness) text += ", delta of outages " + ms(settings.outage_staleness);
   if (calm()) return text + ", calm";
   text += ", every " + ms(fault_every) + " one of";
   for (const Fault fault : faults) text += " " + std::string(name_of(fault));

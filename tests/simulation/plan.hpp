@@ -28,24 +28,26 @@ enum class Fault : std::uint8_t {
   forget_scripts,
   pause,  // a process does nothing for a while
   crash,  // a process dies, and a new one comes in its place
+  roll_back,  // Redis restarts from a snapshot that is a little old
 };
-inline constexpr int kFaults = 14;
+inline constexpr int kFaults = 15;
+inline constexpr int kFaultsOfOld = 14;  // which the dice of a plan are thrown for; the others have dice of their own
 std::string_view name_of(Fault fault);
 
 // What may be wrong. Those a caller expects are counted; others end the run.
 enum class Rule : std::uint8_t {
-  stale,        // a value whose load began before an invalidation that was confirmed more than delta ago
+  stale,  // a value whose load began before an invalidation that was confirmed more than delta ago
   stale_asked,  // the same with delta = 0: Redis was asked
-  own_write,    // the same with delta = 0: the invalidation was confirmed by this engine
-  window,       // a value of before a commit, read after it, although the write was announced, waited for, and held
-  back,         // a hit of an older version than an earlier hit of the same engine
-  herd,         // two loads of one key at once where nothing fails
-  waiter,       // waited for a fill for longer than a push and two round trips, where nothing fails
-  unstored,     // a load that led, where nothing fails, and whose value Redis does not hold then
-  late,         // did not end within its bound
-  outcome,      // ended twice, or as it must not end, or with somebody else's bytes
+  own_write,  // the same with delta = 0: the invalidation was confirmed by this engine
+  window,  // a value of before a commit, read after it, although the write was announced, waited for, and held
+  back,  // a hit of an older version than an earlier hit of the same engine
+  herd,  // two loads of one key at once where nothing fails
+  waiter,  // waited for a fill for longer than a push and two round trips, where nothing fails
+  unstored,  // a load that led, where nothing fails, and whose value Redis does not hold then
+  late,  // did not end within its bound
+  outcome,  // ended twice, or as it must not end, or with somebody else's bytes
   convergence,  // after the faults, everything invalidated: a process still holds something old
-  storm,        // the run does not end
+  storm,  // the run does not end
 };
 inline constexpr int kRules = 12;
 std::string_view name_of(Rule rule);
@@ -66,14 +68,17 @@ struct Plan {
   EngineSettings settings;
   Duration delay_min, delay_max;  // of the network, one way
   Duration load_mean, load_max;
-  double slow_loads, failing_loads, odd_loads;   // shares of loads
-  double writes, announced;                      // shares of operations, and of writes
-  double cancels, reads;                 // shares of operations
-  Duration life, fresh;                          // of values; zero: without end
+  double slow_loads, failing_loads, odd_loads;  // shares of loads
+  double writes, announced;  // shares of operations, and of writes
+  double cancels, reads;  // shares of operations
+  Duration life, fresh;  // of values; zero: without end
   bool tracking;
   std::set<Fault> faults;
   Duration fault_every{};
 
+  // What Redis confirmed may be lost with it, and that is outside the promise.
+  bool trusts_restarts() const { return settings.after_restart == AfterRestart::trust; }
+  bool late_tags = false;  // of most loads the tags come with the result
   bool is_versioned(std::string_view key) const { return key == "v0"; }
   bool calm() const { return faults.empty(); }
   std::string described() const;

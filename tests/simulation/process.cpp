@@ -200,6 +200,9 @@ void Process::finish(Event& event) {
   const auto at = running_.find(event.operation);
   if (at == running_.end())
     return world_.history.fail(Rule::outcome, "", "an operation ended that nobody has begun, or that had ended");
+  const bool bridged = event.outcome.kind == Outcome::Kind::hit && event.outcome.degraded;
+  if (bridged && redis_state() == "ready")
+    world_.history.fail(Rule::outcome, "", "an answer as of an outage, and Redis can be used");
   const Running running = std::move(at->second);
   running_.erase(at);
   world_.history.end(running.index, event.outcome, world_.schedule.now(), paused_in_all());

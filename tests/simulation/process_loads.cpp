@@ -52,6 +52,9 @@ LoadResult Process::result_of(const Loading& loading) {
     result.kind = world_.chance.of(0.5) ? LoadResult::Kind::answer_only : LoadResult::Kind::uncacheable;
   const std::string& key = world_.history.operation(loading.caller).key;
   result.payload = History::payload(loading.load, key) + std::string(world_.chance.below(200), '.');
+  for (const Key& other : plan.keys) {
+    if (other.name == key) result.store.tags = other.tags;  // for who asked without them
+  }
   if (plan.is_versioned(key)) result.store.version = world_.history.version_of(loading.load);
   if (plan.life > Duration{0}) result.store.usable_for = plan.life;
   if (plan.fresh > Duration{0}) result.store.fresh_for = plan.fresh;

@@ -39,7 +39,8 @@ void World::load(Process& process, const Key& key, bool refresh) {
   operation.refresh = refresh;
   operation.words = (refresh ? "refresh " : "load ") + key.name;
   LoadOptions options;
-  options.tags = key.tags;
+  options.tags_of_result = plan.late_tags && !key.tags.empty() && chance.of(0.8);
+  if (!options.tags_of_result) options.tags = key.tags;
   options.skip_value = refresh;
   options.behind = refresh && chance.of(0.5);
   options.early = 1;

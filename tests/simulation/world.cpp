@@ -32,6 +32,7 @@ Report World::run(std::uint64_t seed) {
   for (auto& process : processes) process->start();
   tend();
   if (!plan.calm()) fault_later();
+  if (plan.faults.contains(Fault::roll_back)) save_later();
   const bool eventful = go_on(schedule.now() + plan.length);
   if (eventful) calm_down();
   Report report;
@@ -47,6 +48,11 @@ Report World::run(std::uint64_t seed) {
   report.digest = history.digest();
   report.calm = plan.calm();
   return report;
+}
+
+void World::save_later() {
+  redis.save();
+  schedule.in(chance.between(10ms, 2s), [this] { save_later(); });
 }
 
 // False: the run is at its end, by a failure.

@@ -86,6 +86,8 @@ struct World {
   void fault_of_network(Fault fault);
   void fault_of_redis(Fault fault);
   void set_clock();
+  void roll_back();
+  void save_later();
   void heal();
 
   // world.cpp

@@ -109,6 +109,11 @@ void ModelRedis::restart(const std::string& new_run_id, bool keeps_data) {
   if (!keeps_data) data_.clear();
 }
 
+void ModelRedis::roll_back(const std::string& new_run_id) {
+  restart(new_run_id, false);
+  data_ = saved_;
+}
+
 bool ModelRedis::kill(std::uint64_t id) {
   for (auto& client : clients_) {
     if (client->id != id || client->closed) continue;

@@ -61,6 +61,8 @@ class ModelRedis {
   void untrack(const std::string& key) { changed(key); }  // the tracking table was full
   void forget_scripts() { scripts_.clear(); }
   void restart(const std::string& new_run_id, bool keeps_data);  // every connection ends, client ids begin anew
+  void save() { saved_ = data_; }  // a snapshot
+  void roll_back(const std::string& new_run_id);  // restarts with what the last snapshot holds
   bool kill(std::uint64_t id);
   std::string_view script_of(const Words& command) const;  // its text; "": it runs none
   std::size_t count(std::string_view command) const;
@@ -125,7 +127,7 @@ class ModelRedis {
   std::int64_t wall_us_;
   Timestamp now_{};
   std::uint64_t last_client_ = 0, last_cursor_ = 16;
-  std::map<std::string, Held> data_;
+  std::map<std::string, Held> data_, saved_;
   std::map<std::string, std::string> scripts_;  // by digest
   std::vector<std::unique_ptr<Client>> clients_;
   Client* current_ = nullptr;  // whose command runs

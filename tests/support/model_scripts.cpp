@@ -13,7 +13,7 @@ namespace tiercel::test {
 namespace {
 
 constexpr std::string_view kMagic = "TL";
-constexpr std::size_t kHeader = 64, kTokenBytes = 24, kTokensBytesMax = 1536;
+constexpr std::size_t kHeader = 64, kRootRecord = 56, kTokenBytes = 24, kTokensBytesMax = 1536;
 
 // string.sub with positive places, counted from 1.
 std::string_view part(std::string_view text, std::size_t first, std::size_t last) {
@@ -53,6 +53,7 @@ class ModelRedis::Script {
     if (text == script::kIntentBegin) return intent_begin();
     if (text == script::kIntentEnd) return intent_end();
     if (text == script::kExtendTag) return extend_tag();
+    if (text == script::kRoot) return root();
     throw Refusal{"ERR the model knows no such script: " + std::string(text)};
   }
 
@@ -69,6 +70,25 @@ class ModelRedis::Script {
     if (has_version(before) && number_at(before, 25) > number_at(argument(3), 1)) return 0;
     set(argument(1), argument(2));
     return 1;
+  }
+
+  std::int64_t root() {
+    const std::optional<std::string> before = redis_.get(key_);
+    redis_.track(client_, key_);
+    if (!before || before->size() != kRootRecord) {
+      set(argument(1), "0");
+      return 3;
+    }
+    const std::string none(16, '\0'), server = argument(2);
+    if (server == none) return 0;
+    if (argument(3) == "1" && part(*before, 25, 40) != server) {
+      set(argument(1), "0");
+      return 2;
+    }
+    const std::string met(part(*before, 41, 56));
+    if (met == server) return 0;
+    set(before->substr(0, 40) + server, "0");
+    return met == none ? 0 : 1;
   }
 
   std::int64_t floor() {

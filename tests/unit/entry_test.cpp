@@ -255,6 +255,25 @@ TEST(TagRecord, GoldenFileAndBack) {
   EXPECT_FALSE(decode_tag(golden("tag").replace(16, 1, "\xff")));
 }
 
+TEST(RootRecord, GoldenFileAndBack) {
+  const auto root = decode_root(golden("root"));
+  ASSERT_TRUE(root);
+  EXPECT_EQ(root->tag.stamp, stamp_from(0x60));
+  EXPECT_EQ(root->tag.deadline, kServerNever);
+  EXPECT_EQ(root->given_under.view(), stamp_from(0xa0).view());
+  EXPECT_EQ(root->last_met.view(), stamp_from(0xb0).view());
+  EXPECT_EQ(encode_root(*root), golden("root"));
+  for (const std::size_t length : {0u, 24u, 55u}) EXPECT_FALSE(decode_root(golden("root").substr(0, length)));
+  EXPECT_FALSE(decode_root(golden("root") + "x"));
+  EXPECT_FALSE(decode_tag(golden("root")));
+}
+
+TEST(ServerId, OfARunIdThatIsNotToldIsNone) {
+  EXPECT_FALSE(ServerId::of("").known());
+  EXPECT_TRUE(ServerId::of("0123456789abcdef").known());
+  EXPECT_NE(ServerId::of("0123456789abcdef"), ServerId::of("fedcba9876543210"));
+}
+
 TEST(Stamp, IsNewAtEveryRoll) {
   Dice dice(7), same(7);
   const Stamp first = Stamp::roll(dice), second = Stamp::roll(dice);

@@ -157,7 +157,9 @@ class Exchange:
         return outcome if self.request.forced else found
 
     def _for_this_request(self, outcome: _core.Outcome) -> Any:
-        return self.middleware.rules.answer(self.request, outcome.payload or b"", "STALE" if outcome.stale else "HIT")
+        return self.middleware.rules.answer(
+            self.request, outcome.payload or b"", "STALE" if outcome.stale or outcome.degraded else "HIT"
+        )
 
     # Passing on
 
