@@ -244,10 +244,10 @@ void bind_cache(nb::module_& m) {
   // Methods that need the Cache object itself, to make operations that keep it alive.
   core.attr("_read") = nb::cpp_function(&read, nb::name("_read"), nb::scope(core), nb::is_method(), "key"_a.none(),
                                         nb::kw_only(), "capture"_a = none, "fresh"_a = nb::none());
-  core.attr("_load") = nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a.none(),
-                                        "load"_a, nb::kw_only(), "tags"_a = none, "skip_value"_a = false,
-                                        "behind"_a = false, "fresh"_a = nb::none(), "early"_a = 0.0,
-                                        "tags_of_result"_a = false);
+  core.attr("_load") =
+      nb::cpp_function(&load, nb::name("_load"), nb::scope(core), nb::is_method(), "key"_a.none(), "load"_a,
+                       nb::kw_only(), "tags"_a = none, "skip_value"_a = false, "behind"_a = false,
+                       "fresh"_a = nb::none(), "early"_a = 0.0, "tags_of_result"_a = false);
   core.attr("_store") =
       nb::cpp_function(&store, nb::name("_store"), nb::scope(core), nb::is_method(), "key"_a.none(), "payload"_a,
                        nb::kw_only(), "codec"_a, "usable_for"_a.none(), "fresh_for"_a = nb::none(), "tags"_a = none,

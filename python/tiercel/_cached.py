@@ -123,7 +123,9 @@ def _tags(tags: Any, templates: list[Any], parameters: Iterable[str]) -> dict[st
 
 def _assemble(function: Callable[..., Any], cache: Cache, planner: Planner, options: Options, is_async: bool) -> Any:
     policy: Policy = (ReadThrough if is_async else ReadNow)(function, cache, planner, options)
-    made: Any = _core.CachedFunction(function, cache, policy, planner.plan(), is_async, planner.is_method, options.early)
+    made: Any = _core.CachedFunction(
+        function, cache, policy, planner.plan(), is_async, planner.is_method, options.early
+    )
     policy.cached = made
     made.__dict__.update(getattr(function, "__dict__", {}))
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):

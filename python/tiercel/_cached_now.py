@@ -160,10 +160,19 @@ class ReadNow(Policy):
     def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
         try:
             _sync.get_or_load(
-                self.cache, key, load, tags=tags, tags_of_result=self.late, skip_value=True, behind=True, early=self.options.early
+                self.cache,
+                key,
+                load,
+                tags=tags,
+                tags_of_result=self.late,
+                skip_value=True,
+                behind=True,
+                early=self.options.early,
             )
         except Exception:
-            log.exception("%s(): the refresh of %r failed; what is stored is served as long as it may be", self.name, key)
+            log.exception(
+                "%s(): the refresh of %r failed; what is stored is served as long as it may be", self.name, key
+            )
         finally:
             self._refreshes.discard(key)
 
@@ -203,7 +212,9 @@ class ReadNow(Policy):
             operation.send(None)
         except StopIteration as end:
             outcome = end.value
-            if outcome.kind == "hit" and (outcome.stale or outcome.refresh_wanted or self.decoded(key, outcome) is MISSING):
+            if outcome.kind == "hit" and (
+                outcome.stale or outcome.refresh_wanted or self.decoded(key, outcome) is MISSING
+            ):
                 # What was loaded meanwhile was not asked for, and is not fenced any more.
                 self._begin_refresh(key, Load(self, load.args, load.kwargs), tags)
         except Exception:

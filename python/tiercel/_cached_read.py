@@ -50,7 +50,9 @@ class ReadThrough(Policy):
 
     async def read(self, key: str, args: Arguments, kwargs: Keywords) -> Any:
         load, tags = Load(self, args, kwargs), self.tags(args, kwargs)
-        outcome = await self.cache._get_or_load(key, load, tags=tags, tags_of_result=self.late, early=self.options.early)
+        outcome = await self.cache._get_or_load(
+            key, load, tags=tags, tags_of_result=self.late, early=self.options.early
+        )
         if outcome.kind == "hit":
             value = self.decoded(key, outcome)
             if value is not MISSING and not outcome.stale:
@@ -117,4 +119,6 @@ class ReadThrough(Policy):
                 key, load, tags=tags, tags_of_result=self.late, skip_value=True, behind=True, early=self.options.early
             )
         except Exception:
-            log.exception("%s(): the refresh of %r failed; what is stored is served as long as it may be", self.name, key)
+            log.exception(
+                "%s(): the refresh of %r failed; what is stored is served as long as it may be", self.name, key
+            )

@@ -171,8 +171,8 @@ OperationId Engine::read(std::string_view key, ReadOptions options, Timestamp no
   const Turn turn(*impl_, now);
   Core& core = impl_->core;
   bool outage = false;
-  if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh),
-                                               options.fresh ? nullptr : &outage)) {
+  if (const EntryRef entry =
+          core.usable_entry(key, now, true, core.since(now, options.fresh), options.fresh ? nullptr : &outage)) {
     const OperationId id = core.next_id();
     Outcome outcome = hit(entry, true, now);
     outcome.degraded = outage;
@@ -198,8 +198,8 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
   Flight* flight = core.flights.joinable(key);
   if (!options.skip_value) {
     bool outage = false;
-    if (const EntryRef entry = core.usable_entry(key, now, true, core.since(now, options.fresh),
-                                                 options.fresh ? nullptr : &outage)) {
+    if (const EntryRef entry =
+            core.usable_entry(key, now, true, core.since(now, options.fresh), options.fresh ? nullptr : &outage)) {
       Outcome outcome = hit(entry, true, now);
       outcome.degraded = outage;
       outcome.refresh_wanted = wants_refresh(core, *entry, options.early, now) && flight == nullptr;

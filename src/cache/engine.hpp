@@ -135,7 +135,8 @@ struct LoadOptions {
   std::optional<Duration> fresh;  // as of a read; also of the load that is joined
   bool behind =
       false;  // a refresh that nobody waits for: of all processes one loads, the others end as `hit` with what stands
-  double early = 0;  // beta of XFetch: a hit near its soft deadline wants a refresh. 0: none; 1: as early as it takes long; more: earlier
+  double early =
+      0;  // beta of XFetch: a hit near its soft deadline wants a refresh. 0: none; 1: as early as it takes long; more: earlier
   bool outlive_callers = false;  // go on although all callers have left
   bool tags_of_result = false;  // more tags may come with the result
 };

@@ -18,7 +18,8 @@ constexpr Duration kLeaseSlack = std::chrono::milliseconds{20};  // clocks diffe
 // So long nobody else is elected: its load is not slower than last time by more than half.
 Duration refresh_life(const Core& core, const std::optional<Header>& seen) {
   const Duration known = seen ? seen->load_cost : Duration{0};
-  return std::clamp(known + known / 2, core.settings.lease_for, std::max(core.settings.lease_for, core.settings.load_max));
+  return std::clamp(known + known / 2, core.settings.lease_for,
+                    std::max(core.settings.lease_for, core.settings.load_max));
 }
 
 }  // namespace

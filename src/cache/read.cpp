@@ -43,7 +43,8 @@ void ReadTask::beaten(Core& core, Timestamp now) {
     count_hit(core, outcome);
     return core.finish(*this, std::move(outcome));
   }
-  if (!core.may_use_redis(now) || core.pending.covers(key_)) return core.finish(*this, local_miss(core, options_.capture));
+  if (!core.may_use_redis(now) || core.pending.covers(key_))
+    return core.finish(*this, local_miss(core, options_.capture));
   look(core, now);
 }
 

@@ -27,7 +27,7 @@ class Remote {
   // Queues a command whose reply goes to the task. False: too much is in flight, or not connected; nothing was queued.
   virtual bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
                       bool tracked) = 0;
-  virtual void beat(Timestamp now) = 0;        // a command of `now` or later will be answered; Core::beats is told
+  virtual void beat(Timestamp now) = 0;  // a command of `now` or later will be answered; Core::beats is told
   // Of a script of script::kAll, by which the server knows it; empty: it is to be sent by its text.
   virtual std::string_view digest(std::string_view script) const = 0;
   virtual Duration server_offset() const = 0;  // ServerTime minus Timestamp

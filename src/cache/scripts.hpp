@@ -92,6 +92,7 @@ inline constexpr std::string_view kExtendTag =
     "return 1";
 
 // Every one, as each connection loads them.
-inline constexpr std::array<std::string_view, 6> kAll{kSwap, kStore, kFloor, kIntentBegin, kIntentEnd, kExtendTag};
+inline constexpr std::array<std::string_view, 7> kAll{kSwap,      kStore,     kFloor, kIntentBegin,
+                                                      kIntentEnd, kExtendTag, kRoot};
 
 }  // namespace tiercel::script

@@ -37,28 +37,36 @@ bool TagFetch::ask(Core& core, Task& task, std::size_t index, Timestamp now) {
   const std::string key = tag_redis_key(core.names, items_[index].name);
   const std::array<std::string_view, 2> get{"GET", key};
   if (!core.submit(task, ask::step(ask::tag, index), get, now, true)) return false;
+  return asked(index);
+}
+
+bool TagFetch::asked(std::size_t index) {
   items_[index].asked = true;
   ++outstanding_;
   return true;
 }
 
 bool TagFetch::make(Core& core, Task& task, std::size_t index, Timestamp now) {
-  const Item& item = items_[index];
-  const std::string key = tag_redis_key(core.names, item.name);
-  const Step step = ask::step(ask::tag_made, index);
-  if (item.name == kRootTag) {
-    const bool distrust = core.settings.after_restart == AfterRestart::distrust;
-    const std::string_view server = core.remote->server_id().view();
-    if (!core.run_script(task, step, script::kRoot, key, {new_root(core), server, distrust ? "1" : "0"}, now))
-      return false;
-  } else {
-    const std::string record = encode_tag({Stamp::roll(core.dice), core.server_now(now) + kTagLifeMin});
-    const std::string life = milliseconds(kTagLifeMin);
-    const std::array<std::string_view, 6> set{"SET", key, record, "NX", "PX", life};
-    if (!core.submit(task, step, set, now)) return false;
-  }
+  if (items_[index].name == kRootTag) return make_root(core, task, index, now);
+  const std::string key = core.names.tag(items_[index].name);
+  const std::string record = encode_tag({Stamp::roll(core.dice), core.server_now(now) + kTagLifeMin});
+  const std::string life = milliseconds(kTagLifeMin);
+  const std::array<std::string_view, 6> set{"SET", key, record, "NX", "PX", life};
+  if (!core.submit(task, ask::step(ask::tag_made, index), set, now)) return false;
   ++outstanding_;
   return ask(core, task, index, now);
+}
+
+bool TagFetch::make_root(Core& core, Task& task, std::size_t index, Timestamp now) {
+  const std::string& key = core.names.root();
+  const bool distrust = core.settings.after_restart == AfterRestart::distrust;
+  const std::string_view server = core.remote->server_id().view();
+  if (!core.run_script(task, ask::step(ask::tag_made, index), script::kRoot, key,
+                       {new_root(core), server, distrust ? "1" : "0"}, now))
+    return false;
+  ++outstanding_;
+  const std::array<std::string_view, 2> get{"GET", key};
+  return core.read_behind(task, ask::step(ask::tag, index), get, now) && asked(index);
 }
 
 void TagFetch::reply(Core& core, Step step, const resp::Value& value) {

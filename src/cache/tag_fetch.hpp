@@ -44,6 +44,8 @@ class TagFetch {
   std::vector<TagStamp> captured(Core& core) const;
 
  private:
+  bool make_root(Core& core, Task& task, std::size_t index, Timestamp now);
+  bool asked(std::size_t index);
   static std::optional<TagKnown> read(const Core& core, const Item& item, std::string_view bytes);
 
   std::vector<Item> items_;

@@ -61,6 +61,7 @@ const char* script_name(std::string_view text) {
   if (text == script::kIntentBegin) return "intent_begin";
   if (text == script::kIntentEnd) return "intent_end";
   if (text == script::kExtendTag) return "extend_tag";
+  if (text == script::kRoot) return "root";
   return "script";
 }
 

@@ -77,7 +77,8 @@ void World::tend() {
 
 // A new value under a key: a fill, or a store.
 void World::watch_fills(const test::ModelRedis::Words& command) {
-  if (command.size() > 3 && redis.script_of(command) == script::kExtendTag) {  // its push outdates what loads under the tag
+  if (command.size() > 3 &&
+      redis.script_of(command) == script::kExtendTag) {  // its push outdates what loads under the tag
     const std::string tag = command[3].substr(command[3].rfind(':') + 1);
     for (const Key& key : plan.keys) {
       if (std::find(key.tags.begin(), key.tags.end(), tag) != key.tags.end()) history.disturb(key.name, schedule.now());
