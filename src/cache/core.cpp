@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.hpp"
 #include "cache/flight.hpp"
 #include "cache/invalidate.hpp"
 #include "cache/steps.hpp"
@@ -170,6 +171,7 @@ void Core::overran(Timestamp now) {
 void Core::replay_pending(Timestamp now) {
   if (now < replay_not_before) return;
   replay_not_before = now + settings.breaker_rest;
+  if (planted::is(planted::Bug::pending_forgotten)) return void(pending = Pending(settings.pending_max));
   const std::set<std::string> patterns = pending.patterns();
   Pending::Items items = pending.take();
   if (items.root) items.tags.emplace(kRootTag);
@@ -216,10 +218,16 @@ Core::Sight Core::sight() const {
 
 EntryRef Core::usable_entry(std::string_view key, Timestamp now, bool count_use, Timestamp since, bool* outage) {
   // The watermark and the generation before the entry: an entry is never given a watermark younger than its own tracking.
-  const Sight seen = remote != nullptr ? sight() : Sight{};
+  Sight seen = remote != nullptr ? sight() : Sight{};
+  if (!planted::is(planted::Bug::watermark_after)) planted::let_others();
   EntryRef entry = count_use ? memory.find(key, now) : memory.peek(key, now);
   if (!entry) return {};
+  if (planted::is(planted::Bug::watermark_after)) {
+    planted::let_others();
+    if (remote != nullptr) seen.watermark = remote->watermark();
+  }
   if (remote != nullptr) {
+    if (planted::is(planted::Bug::fresh_ignored)) since = std::min(since, now - settings.staleness);
     const Timestamp good = as_of(entry->facts(), seen);
     if (good < since) {
       const bool bridges = outage != nullptr && seen.away && now - good <= settings.outage_staleness;
@@ -260,6 +268,7 @@ void Core::key_changed(std::string_view key) {
 }
 
 void Core::key_pushed(std::string_view key, Timestamp now) {
+  if (planted::is(planted::Bug::push_ignored) && !memory.peek(key, now)) return;
   memory.erase(key);
   for (Flight* flight : flights.of(key)) {
     flight->key_moved();
@@ -341,7 +350,7 @@ std::vector<TagStamp> Core::local_stamps(const std::vector<std::string>& wanted)
 void Core::seal_hurt(const Flights::List& hurt) {
   for (Flight* flight : hurt) {
     flights.seal(*flight);
-    if (flight->loading()) flight->give_back(*this, present);
+    if (flight->loading() && !planted::is(planted::Bug::stamp_after_load)) flight->give_back(*this, present);
   }
 }
 

@@ -113,6 +113,10 @@ void Flight::overdue(Core& core, Timestamp now) {
 void Flight::found(Core& core, Timestamp now) {
   // From here on the server tells of changes to the key: not where nothing stands, for what removes nothing is pushed to nobody.
   generation_ = lookup_.seen().exists ? lookup_.tracked_on() : 0;
+  if (planted::is(planted::Bug::stamp_after_load) && result_) {
+    stamps_ = lookup_.captured(core);
+    return fill(core, now);
+  }
   if (lookup_.failed() || lookup_.bid_refused()) return load(core, Store::memory, now);
   if (!lookup_.entry()) return decide(core, now);
   if (options_.skip_value) return refresh(core, now);
@@ -257,7 +261,7 @@ void Flight::start_loader(Core& core, Timestamp now) {
 // While it loads: the lease is renewed. A load that takes for longer than load_max may never end, so nobody joins it any more.
 void Flight::look_after(Core& core, Timestamp now) {
   if (now >= load_started_ + core.settings.load_max) return core.flights.set_aside(*this);
-  const bool leads = store_ == Store::under_lease && !outdated_;
+  const bool leads = store_ == Store::under_lease && !outdated_ && !planted::is(planted::Bug::no_renewal);
   if (leads && !lease_->renewing() && core.may_use_redis(now)) lease_->renew(core, *this, key_, now);
   look_again(core, now);
 }
@@ -279,6 +283,7 @@ bool Flight::sealed_by_push() const {
 
 // Where it stands no more, nothing happens.
 void Flight::give_back(Core& core, Timestamp now) {
+  if (planted::is(planted::Bug::lease_kept)) return;
   const bool holds_one = state_ == State::bidding || store_ == Store::under_lease;
   if (lease_ && holds_one && core.remote->ready()) lease_->release(core, key_, now);
 }
@@ -306,6 +311,7 @@ void Flight::finish_load(Core& core, LoadResult result, Timestamp now) {
   if (result.kind == LoadResult::Kind::value) {
     result.store.load_cost = now - load_started_;
     result_ = std::move(result);
+    if (planted::is(planted::Bug::stamp_after_load) && stores_in_redis()) return look(core, now);
     if (!take_tags(core, now)) return;
     return state_ == State::stamping ? stamped(core, now) : fill(core, now);
   }

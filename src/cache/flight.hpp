@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/planted.hpp"
 #include "cache/core.hpp"
 #include "cache/fill.hpp"
 #include "cache/late_tags.hpp"
@@ -45,7 +46,9 @@ class Flight final : public Task {
   // A push of its key says that somebody changed it; not while something of its own is under way, which reads the key again behind itself.
   bool sealed_by_push() const;
   // Nobody joins it any more. What it is loading by now may be older than the change, so it is not stored; what it will load is not.
-  void mark_sealed() { outdated_ = outdated_ || state_ >= State::loading; }
+  void mark_sealed() {
+    outdated_ = outdated_ || (state_ >= State::loading && !planted::is(planted::Bug::stamp_after_load));
+  }
 
  private:
   enum class State : std::uint8_t { listening, looking, electing, bidding, waiting, loading, stamping, filling, ended };

@@ -1,5 +1,6 @@
 #include "cache/flights.hpp"
 
+#include "base/planted.hpp"
 #include "base/require.hpp"
 #include "cache/flight.hpp"
 
@@ -17,7 +18,7 @@ void Flights::add(Flight& flight) {
 
 void Flights::seal(Flight& flight) {
   flight.mark_sealed();
-  set_aside(flight);
+  if (!planted::is(planted::Bug::joins_sealed_flight)) set_aside(flight);
 }
 
 void Flights::set_aside(Flight& flight) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/planted.hpp"
 #include "cache/late_tags.hpp"
 #include "cache/lease.hpp"
 #include "cache/scripts.hpp"
@@ -102,8 +103,10 @@ bool InvalidateTask::send_keys(Core& core, Timestamp now) {
 bool InvalidateTask::send_tag(Core& core, std::size_t index, Timestamp now) {
   const std::string key = tag_redis_key(core.names, tags_[index]);
   const bool root = tags_[index] == kRootTag;
-  const std::string record =
-      root ? new_root(core) : encode_tag({Stamp::roll(core.dice), core.server_now(now) + kTagLifeMin});
+  Stamp stamp = Stamp::roll(core.dice);
+  if (planted::is(planted::Bug::tag_by_clock))
+    stamp.bytes = {static_cast<unsigned char>(core.server_now(now).time_since_epoch() / std::chrono::seconds{1})};
+  const std::string record = root ? new_root(core) : encode_tag({stamp, core.server_now(now) + kTagLifeMin});
   const std::string life = milliseconds(kTagLifeMin);
   const std::array<std::string_view, 5> set{"SET", key, record, "PX", life};
   return core.submit(*this, ask::step(ask::tag_moved, index), std::span(set).first(root ? 3 : 5), now);
@@ -162,6 +165,7 @@ void InvalidateTask::overdue(Core& core, Timestamp now) {
 }
 
 void InvalidateTask::forget_locally(Core& core) {
+  if (planted::is(planted::Bug::own_write_unseen)) return;
   for (const std::string& key : keys_) core.key_changed(key);
   for (const std::string& tag : tags_) core.tag_changed(tag);
   if (!tags_.empty()) core.any_tag_changed();

@@ -3,14 +3,20 @@
 #include <algorithm>
 #include <array>
 
+#include "base/planted.hpp"
 #include "cache/scripts.hpp"
 #include "cache/steps.hpp"
 
 namespace tiercel {
 
+Lease::Lease(Core& core) : stamp_(Stamp::roll(core.dice)) {
+  if (!planted::is(planted::Bug::lease_per_client)) return;
+  stamp_ = planted::kept_for<Stamp>().try_emplace(&core, stamp_).first->second;
+}
+
 std::string Lease::bid(Core& core, const Lookup::Seen& over, Timestamp now) {
   floor_.reset();
-  if (over.header && over.header->has_version) {
+  if (over.header && over.header->has_version && !planted::is(planted::Bug::floor_dropped)) {
     const ServerTime at = core.server_now(now);
     floor_until_ = at + kFloorFor;
     if (over.header->state != RecordState::value) floor_until_ = std::min(floor_until_, over.header->usable_until);
@@ -67,6 +73,7 @@ void Lease::release(Core& core, std::string_view key, Timestamp now) {
 }
 
 void Lease::pass(Core& core, std::string_view key, Timestamp now) {
+  if (planted::is(planted::Bug::lease_kept)) return;
   const Duration state_for = core.settings.pass_for;
   core.run_script_and_forget(
       script::kSwap, core.names.value(key),

@@ -14,7 +14,7 @@ inline constexpr Duration kFloorFor = std::chrono::seconds{60};  // how long a v
 
 class Lease {
  public:
-  explicit Lease(Core& core) : stamp_(Stamp::roll(core.dice)) {}
+  explicit Lease(Core& core);
 
   // A bid for the key by this lease, in the place of what was seen. It carries on the version below which nothing is to be stored.
   std::string bid(Core& core, const Lookup::Seen& over, Timestamp now);

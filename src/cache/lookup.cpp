@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/planted.hpp"
 #include "cache/early.hpp"
 #include "cache/scripts.hpp"
 #include "cache/steps.hpp"
@@ -41,11 +42,12 @@ bool Lookup::ask_stamp(Core& core, Task& task, Timestamp now) {
   return core.submit(task, ask::step(ask::stamp), getrange, now, true);
 }
 
-bool Lookup::ask_value(Core& core, Task& task, Timestamp now) {
+bool Lookup::ask_value(Core& core, Task& task, Timestamp now, bool tracked) {
   begin_asking(core, now);
   held_ = {};
   const std::string record = core.names.value(key_);
   const std::array<std::string_view, 2> get{"GET", record};
+  if (!tracked) return core.submit(task, ask::step(ask::value), get, now);
   return core.read_behind(task, ask::step(ask::value), get, now);
 }
 
@@ -69,7 +71,8 @@ bool Lookup::bid(Core& core, Task& task, std::string_view lease, Duration life, 
     if (!tags_.item(index).capture || tags_.recall(core, index)) continue;
     if (!tags_.make(core, task, index, now)) return false;
   }
-  return send_bid(core, task, lease, life, now) && ask_value(core, task, now);
+  return send_bid(core, task, lease, life, now) &&
+         ask_value(core, task, now, !planted::is(planted::Bug::untracked_wait));
 }
 
 bool Lookup::send_bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now) {
@@ -135,7 +138,8 @@ void Lookup::take_stamp(Core& core, Task& task, const resp::Value& value, Timest
   }
   const Result<Header> head = decode_header(value.text.substr(0, kHeaderBytes));
   const std::optional<Stamp> root = root_stamp(value.text);
-  const bool same = head && head->state == RecordState::value && head->stamp == held_->stamp() && root;
+  const bool same = head && head->state == RecordState::value && root &&
+                    (head->stamp == held_->stamp() || planted::is(planted::Bug::stamp_unchecked));
   if (!same) {
     begin_pipeline();
     failed_ |= !ask_value(core, task, now);
@@ -197,7 +201,8 @@ void Lookup::check_tags(Core& core, Task& task, Timestamp now) {
     const std::size_t index = tags_.want(tag.name, false);
     TagFetch::Item& item = tags_.item(index);
     if (item.asked) continue;  // in the same pipeline, so behind the record
-    const bool agrees = tags_.recall(core, index) && item.known->stamp == tag.stamp;
+    const bool believed = planted::is(planted::Bug::mismatch_believed) && item.known;
+    const bool agrees = believed || (tags_.recall(core, index) && item.known->stamp == tag.stamp);
     if (!agrees) failed_ |= !tags_.ask(core, task, index, now);
   }
   // In wire order: a push that follows takes it out again. Its tags are looked at before it is served from memory.
@@ -207,6 +212,7 @@ void Lookup::check_tags(Core& core, Task& task, Timestamp now) {
 bool Lookup::tags_agree() {
   for (const TagStamp& tag : stamps_) {
     const TagFetch::Item& item = tags_.item(tags_.want(tag.name, false));
+    if (!item.known && planted::is(planted::Bug::missing_tag_current)) continue;
     if (!item.known || item.known->stamp != tag.stamp) return false;  // missing is stale
   }
   return true;

@@ -51,9 +51,9 @@ class Lookup {
   void settle(Core& core, Task& task, Timestamp now);
   void begin_pipeline();
   void begin_asking(Core& core, Timestamp now);
-  bool ask_value(Core& core, Task& task, Timestamp now);
   bool ask_stamp(Core& core, Task& task, Timestamp now);
   void take_stamp(Core& core, Task& task, const resp::Value& value, Timestamp now);
+  bool ask_value(Core& core, Task& task, Timestamp now, bool tracked = true);
   bool send_bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now);
   bool tags_agree();
 

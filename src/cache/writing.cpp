@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/planted.hpp"
+#include "cache/fill.hpp"
 #include "cache/late_tags.hpp"
 #include "cache/scripts.hpp"
 #include "cache/steps.hpp"
@@ -46,6 +48,10 @@ void WritingTask::forget_locally(Core& core) {
 
 void WritingTask::start(Core& core, Timestamp now) {
   core.written.add(keys_, tags_);
+  if (planted::is(planted::Bug::restoring_rollback)) {
+    auto& before = planted::kept_for<std::vector<EntryRef>>()[this] = {};
+    for (const std::string& key : keys_) before.push_back(core.memory.peek(key, now));
+  }
   forget_locally(core);
   if (!core.has_redis() || count() == 0) return hold(core, true, now);
   if (!core.may_use_redis(now)) return options_.strict ? refuse(core, away(), now) : hold(core, false, now);
@@ -65,6 +71,8 @@ void WritingTask::send_any(Core& core, std::size_t index, Timestamp now) {
 }
 
 void WritingTask::send_begin(Core& core, std::size_t index, Timestamp now) {
+  if (planted::is(planted::Bug::intent_of_one) && state_ == State::beginning && index < keys_.size())
+    remove_quietly(core, keys_[index], now);
   const ServerTime until = core.server_now(now) + core.settings.lease_for;
   Header header;
   header.state = RecordState::intent;
@@ -174,6 +182,12 @@ void WritingTask::finish_end(Core& core) {
   outcome.held = held_ && !error_;
   outcome.degraded = error_.has_value();
   outcome.error = error_;
+  if (planted::is(planted::Bug::restoring_rollback)) {
+    for (const EntryRef& entry : planted::kept_for<std::vector<EntryRef>>()[this]) {
+      if (entry) core.put_in_memory(entry, core.present);
+    }
+    planted::kept_for<std::vector<EntryRef>>().erase(this);
+  }
   core.finish_now(end_, std::move(outcome));
   core.drop(id);
 }

@@ -1,4 +1,5 @@
 // A session's life: opening, handshaking, ready; waiting or failed, and again. Deadlines and the heartbeat.
+#include "base/planted.hpp"
 #include "redis/errors.hpp"
 #include "redis/session_impl.hpp"
 #include "resp/serializer.hpp"
@@ -52,7 +53,8 @@ void Session::Impl::begin_handshake(Timestamp now) {
 
 // The last reply that was owed has come. The predecessor is remembered until this connection, in use, takes its place.
 void Session::Impl::go_on_with_handshake(Timestamp now) {
-  if (!predecessor_ended && predecessor && handshake.succeeds(*predecessor)) {
+  const bool succeeds = predecessor && handshake.succeeds(*predecessor) && !planted::is(planted::Bug::zombies);
+  if (!predecessor_ended && succeeds) {
     predecessor_ended = true;
     return Handshake::end_predecessor(*predecessor, writing(), slots, now);
   }

@@ -1,4 +1,5 @@
 // What the server sends, in wire order: pushes to the listener, replies to the slot that is first in line.
+#include "base/planted.hpp"
 #include "redis/errors.hpp"
 #include "redis/session_impl.hpp"
 
@@ -85,7 +86,7 @@ std::optional<Error> Session::Impl::take_caching(Slot& slot, const resp::Value& 
 void Session::Impl::take_command(const Slot& slot, const resp::Value& reply) {
   if (reply.is_error() && reply.text.starts_with("MOVED "))
     new_generation();  // slots have moved: pushes may be missing
-  move_watermark(slot.sent);
+  move_watermark(planted::is(planted::Bug::watermark_of_reply) ? heard_at : slot.sent);
   reply_untracked = slot.caching_refused;
   listener.on_reply(slot.token, reply);
   reply_untracked = false;
@@ -95,7 +96,7 @@ void Session::Impl::take_heartbeat(const Slot& slot, const resp::Value& reply, T
   --heartbeats_owed;
   if (const auto time = server_time(reply))
     clock.learn(*time, slot.sent, now);  // an error tells no time, but that all is well
-  move_watermark(slot.sent);
+  move_watermark(planted::is(planted::Bug::watermark_of_reply) ? now : slot.sent);
   if (heartbeat_wanted) send_heartbeat(now);
   listener.on_heartbeat();
 }
