@@ -1,11 +1,18 @@
 // What is told to the history; the judgements stand in judge.cpp.
 #include "simulation/history.hpp"
 
+#include <algorithm>
+
 namespace tiercel::sim {
 
 namespace {
 constexpr Duration kDecided = std::chrono::milliseconds{200};  // a load may begin so long after it was decided on
+
+// Whatever is done to a key or tag without an announcement takes away the intents that stand there.
+bool overwrites(const Operation& operation) {
+  return operation.kind == Operation::Kind::invalidate || operation.kind == Operation::Kind::store;
 }
+}  // namespace
 
 History::History(const Plan& plan, Trace& trace, std::set<Rule> expected, Histogram* served)
     : plan_(plan), trace_(trace), expected_(std::move(expected)), served_(served) {}
@@ -14,6 +21,7 @@ OperationIndex History::begin(Operation operation, Timestamp now) {
   operation.begin = now;
   for (const std::string& key : operation.covers) {
     if (operation.kind != Operation::Kind::conclude) ++story(key).invalidating;  // else from its announcement on
+    if (overwrites(operation)) ++story(key).overwriting;
     story(key).disturbed = now;
     if (operation.version == 0) forget_versions(key, now);
     if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins " + operation.words);
@@ -44,20 +52,42 @@ void History::leave(OperationIndex index, Timestamp now) {
 
 LoadIndex History::begin_load(OperationIndex caller, std::string_view key, bool away, Timestamp now) {
   const Operation& operation = operations_[caller];
-  loads_.push_back({std::string(key), operation.engine, now, 0, operation.refresh, true});
+  Load begun;
+  begun.key = key;
+  begun.engine = operation.engine;
+  begun.began = now;
+  begun.refresh = operation.refresh;
+  loads_.push_back(std::move(begun));
   const LoadIndex load = loads_.size() - 1;
   if (trace_.on) trace_.add(now, key, "p" + std::to_string(operation.process) + " begins load " + std::to_string(load));
   if (away || operation.refresh) story(key).troubled = now;  // a refresh has no lease, and its fill may come first
   else judge_herd(loads_[load], now);
-  loads_[load].first = story(key).running.empty() && story(key).load_ended + kDecided < now;
-  story(key).running.push_back(load);
+  if (!away) judge_idle(operation, now);
+  Story& of_key = story(key);
+  const auto leads = [this](LoadIndex other) { return loads_[other].leads; };
+  loads_[load].first = of_key.running.empty() && of_key.load_ended + kDecided < now;
+  loads_[load].leads =
+      std::none_of(of_key.running.begin(), of_key.running.end(), leads) && of_key.leader_ended + kDecided < now;
+  of_key.running.push_back(load);
   return load;
 }
 
 LoadIndex History::begin_stored(std::string_view key, std::uint64_t version) {
   // By its version alone: a store is not a load, and an invalidation that names none does not order the two.
-  loads_.push_back({std::string(key), 0, Timestamp::max(), version, false, false});
+  Load stored;
+  stored.key = key;
+  stored.began = Timestamp::max();
+  stored.version = version;
+  stored.running = stored.first = stored.leads = false;
+  loads_.push_back(std::move(stored));
   return loads_.size() - 1;
+}
+
+LoadIndex History::begin_set(std::string_view key, std::uint64_t engine, std::uint64_t version) {
+  const LoadIndex value = begin_stored(key, version);
+  loads_[value].engine = engine;
+  loads_[value].set = true;
+  return value;
 }
 
 void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
@@ -65,7 +95,9 @@ void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
   if (!std::exchange(ended.running, false)) return;
   std::erase(story(ended.key).running, load);
   story(ended.key).load_ended = now;
-  if (!gave_value || ended.refresh) story(ended.key).troubled = now;
+  if (ended.leads) story(ended.key).leader_ended = now;
+  const bool may_lag = plan_.is_versioned(ended.key) && plan_.may_lag;
+  if (!gave_value || ended.refresh || may_lag) story(ended.key).troubled = now;
   else if (plan_.calm()) to_be_stored_.emplace_back(now, load);
   if (trace_.on)
     trace_.add(now, ended.key,
@@ -93,6 +125,7 @@ void History::rolled_back(Timestamp now) {
     if (!plan_.trusts_restarts()) continue;
     of_key.invalidated = {};
     of_key.own_invalidated.clear();
+    of_key.own_pending.clear();
   }
 }
 
@@ -122,7 +155,12 @@ void History::confirmed(const Operation& operation, Timestamp now) {
 // An announced write drops what was there when it is announced, and again at its end; in between its keys are being invalidated.
 void History::end_write(const Operation& operation, const Outcome& outcome, Timestamp now) {
   const bool announced = outcome.kind == Outcome::Kind::announced;
-  const bool is_confirmed = outcome.kind == Outcome::Kind::invalidated || (announced && !outcome.degraded);
+  const bool is_confirmed = outcome.kind == Outcome::Kind::invalidated || outcome.kind == Outcome::Kind::stored ||
+                            (announced && !outcome.degraded);
+  judge_held(operation, outcome);
+  if (outcome.kind == Outcome::Kind::pending && operation.version == 0) {
+    for (const std::string& key : operation.covers) story(key).own_pending[operation.engine].add(now, operation.begin);
+  }
   const bool lost = rolled_back_ && plan_.trusts_restarts() && operation.closed_since <= rolled_back_;
   if (outcome.held && operation.closed_since && !lost) close_window(operation);
   if (!announced) return end_invalidation(operation, is_confirmed, now);
@@ -138,6 +176,10 @@ void History::end_invalidation(const Operation& operation, bool is_confirmed, Ti
   for (const std::string& key : operation.covers) {
     Story& of_key = story(key);
     --of_key.invalidating;
+    if (overwrites(operation)) {
+      --of_key.overwriting;
+      of_key.overwritten = now;
+    }
     of_key.disturbed = now;
     if (trace_.on)
       trace_.add(now, key,

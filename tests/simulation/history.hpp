@@ -30,6 +30,7 @@ struct Operation {
   bool pattern = false;  // an invalidation that needs scans
   std::uint64_t version = 0;  // a store; an invalidation that names one; a commit under an announced write
   std::optional<Timestamp> closed_since;  // the end of an announced write that was waited for: its commit
+  std::optional<Timestamp> announced_at;  // the end of an announced write: the beginning of its announcement
   bool refresh = false;
   std::string words;  // for the trace
 
@@ -46,6 +47,10 @@ struct Load {
   std::uint64_t version = 0;  // what it read
   bool refresh = false, running = true;
   bool first = true;  // no other of the key ran when it began: those that began behind it lead nothing
+  bool leads = true;  // no other that leads did
+  bool set = false;  // stored without a load, and without a version: the last writer wins
+  Timestamp set_ended = Timestamp::max();
+  bool set_lost = false;  // nobody knows whether Redis did it: its engine owes to remove it
 };
 using LoadIndex = std::size_t;
 
@@ -71,6 +76,11 @@ class History {
   std::uint64_t version_of(LoadIndex load) const { return loads_[load].version; }
   // A value that is stored without a load.
   LoadIndex begin_stored(std::string_view key, std::uint64_t version);
+  LoadIndex begin_set(std::string_view key, std::uint64_t engine, std::uint64_t version);
+  void end_set(LoadIndex value, bool lost, Timestamp now) {
+    loads_[value].set_ended = now;
+    loads_[value].set_lost = lost;
+  }
   void end_load(LoadIndex load, bool gave_value, Timestamp now);
   static std::string payload(LoadIndex load, std::string_view key) {
     return std::string(key) + "|" + std::to_string(load) + "|";
@@ -94,6 +104,8 @@ class History {
     Timeline<Timestamp> invalidated;  // confirmed: when; when it had begun
     Timeline<std::uint64_t> stored;  // confirmed: when; its version
     std::map<std::uint64_t, Timeline<Timestamp>> own_invalidated;  // by engine
+    std::map<std::uint64_t, Timeline<Timestamp>>
+        own_pending;  // not confirmed: its own engine knows of them all the same
     std::map<std::uint64_t, Timeline<std::uint64_t>> own_stored, hits;
     struct Given {
       Timestamp begin;
@@ -103,8 +115,8 @@ class History {
     Timeline<std::uint64_t> closed;  // commits whose window was closed: when, which version
     std::vector<Timestamp> fills;
     std::vector<LoadIndex> running;
-    unsigned invalidating = 0;
-    Timestamp load_ended{};
+    unsigned invalidating = 0, overwriting = 0;  // overwriting: what takes an intent away
+    Timestamp load_ended{}, leader_ended{}, overwritten{};
     Timestamp forgotten{};  // last: an invalidation that names no version
     Timestamp disturbed{}, troubled{};  // last: an invalidation, a load that gave no value
   };
@@ -117,6 +129,9 @@ class History {
   void close_window(const Operation& operation);
   void judge_waiter(const Operation& operation, const Outcome& outcome, Timestamp now);
   void judge_herd(const Load& load, Timestamp now);
+  void judge_idle(const Operation& operation, Timestamp now);
+  void judge_held(const Operation& operation, const Outcome& outcome);
+  void judge_set(const Operation& operation, const Outcome& outcome, const Load& value);
   std::optional<LoadIndex> load_of(const Operation& operation, const Entry& entry);
   void forget_versions(const std::string& key, Timestamp now);
   void know_version(const Operation& operation, const std::string& key, Timestamp now);

@@ -54,7 +54,8 @@ void History::judge_end(const Operation& operation, const Outcome& outcome, Time
     return fail(Rule::outcome, operation.key,
                 operation.words + " ended as number " + std::to_string(static_cast<int>(outcome.kind)));
   if (outcome.entry) return judge_value(operation, outcome, now);
-  if (operation.kind == Kind::store && outcome.kind == End::stored) know_version(operation, operation.key, now);
+  if (operation.kind == Kind::store && outcome.kind == End::stored && operation.version > 0)
+    know_version(operation, operation.key, now);
   if (trace_.on && operation.covers.empty())
     trace_.add(now, operation.key,
                "p" + std::to_string(operation.process) + " ends " + operation.words + ": number " +
@@ -74,28 +75,63 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
   judge_freshness(operation, outcome, load);
   // Without Redis a process hears of no announcement: there a load is good for delta.
   const bool stored = load.began == Timestamp::max();
+  if (load.set) return;  // the last writer wins, whatever he knew
   const bool bridged = outcome.kind == End::hit && outcome.degraded;
-  if (!stored && !bridged && (plan_.calm() || outcome.entry->generation() != 0)) judge_window(operation, load.version);
-  if (plan_.calm() && operation.kind == Kind::load && !operation.refresh) judge_waiter(operation, outcome, now);
+  if (!stored && !bridged && !plan_.may_lag && (plan_.calm() || outcome.entry->generation() != 0))
+    judge_window(operation, load.version);
+  if (plan_.calm() && operation.kind == Kind::load && !operation.refresh) {
+    judge_waiter(operation, outcome, now);
+    if (outcome.kind == End::hit) judge_idle(operation, now);
+  }
   if (outcome.kind != End::hit || outcome.entry->generation() == 0) return;
   if (rolled_back_ && plan_.trusts_restarts()) return;
   auto& hits = story(operation.key).hits[operation.engine];
-  if (const auto seen = hits.before(operation.begin); seen && *seen > load.version)
+  // A store that was late, and what a lagging loader read, may follow an invalidation that made Redis forget the versions it knew.
+  const Timestamp newer_hit = hits.exceeded(load.version).value_or(now) - plan_.settings.staleness;
+  const bool may_follow = (stored || plan_.may_lag) && story(operation.key).forgotten >= newer_hit;
+  if (const auto seen = hits.before(operation.begin); seen && *seen > load.version && !may_follow)
     fail(Rule::back, operation.key,
          operation.words + " hit version " + std::to_string(load.version) + " after version " + std::to_string(*seen));
   hits.add(now, load.version);
 }
 
+// The last writer wins, but whoever did both knows which came last: what he invalidated behind his `set` is gone.
+void History::judge_set(const Operation& operation, const Outcome& outcome, const Load& value) {
+  Story& of_key = story(operation.key);
+  const auto gone = [&](Timestamp when) {
+    return of_key.own_invalidated[value.engine].before(when).value_or(Timestamp{}) > value.set_ended;
+  };
+  const bool bridged = outcome.kind == End::hit && outcome.degraded;
+  const Duration most = bridged ? plan_.settings.outage_staleness : plan_.settings.staleness;
+  const Duration delta = most + plan_.settings.staleness / 1000;
+  const bool asked = operation.kind == Kind::ask || (operation.kind == Kind::read && !outcome.from_memory);
+  const Duration allowed = asked || operation.engine == value.engine ? Duration{0} : delta;
+  const bool from_redis = outcome.entry->generation() != 0;
+  const bool may_return = rolled_back_ && plan_.trusts_restarts();
+  if (value.set_lost && from_redis && !may_return && operation.engine == value.engine && operation.begin > value.set_ended)
+    return fail(Rule::own_write, operation.key,
+                operation.words + " gave what its own engine had set without an answer, and was to remove");
+  if (!gone(operation.begin - allowed)) return;
+  fail(operation.engine == value.engine ? Rule::own_write
+       : asked                          ? Rule::stale_asked
+                                        : Rule::stale,
+       operation.key,
+       operation.words + " gave what was set before an invalidation by the same engine, which was confirmed");
+}
+
 void History::judge_freshness(const Operation& operation, const Outcome& outcome, const Load& load) {
+  if (load.set) return judge_set(operation, outcome, load);
   Story& of_key = story(operation.key);
   const bool bridged = outcome.kind == End::hit && outcome.degraded;  // and it says so
   const Duration most = bridged ? plan_.settings.outage_staleness : plan_.settings.staleness;
   const Duration asked_for = std::min(operation.fresh.value_or(most), most);
-  const Duration delta = asked_for + plan_.settings.staleness / 1000;   // clocks drift
+  const Duration delta = asked_for + plan_.settings.staleness / 1000;  // clocks drift
+  // What a lagging loader says goes to its callers; it is not to be stored over what is known to be newer.
+  const bool just_loaded = plan_.may_lag && (outcome.kind != End::hit || outcome.entry->generation() == 0);
   const auto older = [&](const Timeline<Timestamp>& invalidated, const Timeline<std::uint64_t>& stored,
                          Timestamp when) {
     return invalidated.before(when).value_or(Timestamp{}) > load.began ||
-           stored.before(when).value_or(0) > load.version;
+           (!just_loaded && stored.before(when).value_or(0) > load.version);
   };
   const std::string what = operation.words + " gave version " + std::to_string(load.version) +
                            ", whose load began before an invalidation that ";
@@ -103,6 +139,8 @@ void History::judge_freshness(const Operation& operation, const Outcome& outcome
   if (served_ != nullptr) served_->record(std::max(Duration{0}, operation.begin - outdated));
   if (older(of_key.own_invalidated[operation.engine], of_key.own_stored[operation.engine], operation.begin))
     return fail(Rule::own_write, operation.key, what + "its own engine had confirmed");
+  if (of_key.own_pending[operation.engine].before(operation.begin).value_or(Timestamp{}) > load.began)
+    return fail(Rule::own_write, operation.key, what + "its own engine had taken on and still owed to Redis");
   if (older(of_key.invalidated, of_key.stored, operation.begin - delta)) {
     const auto first = of_key.invalidated.exceeded(load.began).value_or(operation.begin);
     return fail(Rule::stale, operation.key,
@@ -144,10 +182,32 @@ void History::judge_waiter(const Operation& operation, const Outcome& outcome, T
   // A fill whose tags had changed by then serves nobody: whoever waited takes its place.
   if (of_key.invalidated.before(now).value_or(Timestamp{}) >= operation.begin - kAfterTrouble) return;
   const auto fill = std::lower_bound(of_key.fills.begin(), of_key.fills.end(), operation.begin);
-  const Duration polls = plan_.tracking ? Duration{0} : std::chrono::milliseconds{60};   // nobody pushes
+  const Duration polls = plan_.tracking ? Duration{0} : std::chrono::milliseconds{60};  // nobody pushes
   const Duration patience = 6 * plan_.delay_max + kTimers + polls;
   if (fill != of_key.fills.end() && now > *fill + patience)
     fail(Rule::waiter, operation.key, operation.words + " ended " + seconds(now - *fill) + " after the fill");
+}
+
+// Who waits, waits for a load that runs, or has just ended.
+void History::judge_idle(const Operation& operation, Timestamp now) {
+  const Story& of_key = story(operation.key);
+  if (!plan_.calm() || operation.kind != Kind::load || operation.refresh || !of_key.running.empty()) return;
+  const Timestamp since = std::max({operation.begin, of_key.load_ended, of_key.disturbed, of_key.troubled});
+  const Duration polls = plan_.tracking ? Duration{0} : std::chrono::milliseconds{60};
+  const Duration patience = 8 * plan_.delay_max + 2 * kTimers + polls;
+  if (now > since + patience)
+    fail(Rule::idle, operation.key, operation.words + " waited for " + seconds(now - since) + ", and nobody loaded");
+}
+
+// Nothing but the end of its process or connection takes an intent away, or another's write that was not announced.
+void History::judge_held(const Operation& operation, const Outcome& outcome) {
+  if (!plan_.calm() || !operation.announced_at || outcome.held || outcome.kind != End::invalidated) return;
+  for (const std::string& key : operation.covers) {
+    const Story& of_key = story(key);
+    if (of_key.overwriting > 0 || of_key.overwritten >= *operation.announced_at) return;
+  }
+  fail(Rule::unheld, operation.key,
+       operation.words + " was reported as not held throughout, though nobody cut it short");
 }
 
 // Where nobody invalidated and nobody failed, the first load led, and its value is in Redis soon after it.
@@ -176,7 +236,7 @@ void History::judge_herd(const Load& load, Timestamp now) {
   }
   for (const LoadIndex other : of_key.running) {
     const Load& first = loads_[other];
-    if (first.refresh || of_key.disturbed >= first.began - kAfterChange ||
+    if (!first.leads || first.refresh || of_key.disturbed >= first.began - kAfterChange ||
         of_key.troubled >= first.began - kAfterTrouble)
       continue;
     return fail(Rule::herd, load.key,
@@ -206,6 +266,7 @@ Duration History::bound(const Operation& operation) const {
       return operation.pattern ? 8 * op + kTimers : 3 * op + kTimers;
     case Kind::announce:
       return 3 * op + plan_.settings.staleness + kTimers;
+    case Kind::find:  // at once, but where its thread is taken off its core (Process::let_others)
     case Kind::connect:
     case Kind::command:
       return std::chrono::seconds{2};

@@ -1,10 +1,14 @@
 // Owns: the runner: seeds in, figures out. A run that breaks a rule is repeated with its story told.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "base/planted.hpp"
+#include "simulation/plantings.hpp"
 #include "simulation/world.hpp"
 
 namespace tiercel::sim {
@@ -15,20 +19,21 @@ const std::set<Rule> kBrokenToday{};
 
 constexpr const char* kUsage =
     "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--staleness 50ms] [--stories LINES] [--wire]\n"
-    "                 [--plant all|NAME]\n"
+    "                 [--plant all|NAME] [--page FILE]\n"
     "  runs N seeds from S on (default: 100 from 1). Rules that are expected to break are counted and do not fail a run\n"
     "  (default: what this engine is known to break; none: all must hold).\n"
     "  --endless goes on until one fails; --versions adds a key whose loads and stores name versions;\n"
     "  --staleness: that of every engine, in ms or s, instead of what each seed chooses;\n"
     "  --stories: how many lines are told of a run that failed; --wire: with the bytes;\n"
-    "  --plant switches a planted bug on (a build with TIERCEL_PLANTED_BUGS), or each of them in turn (all): it must be caught.\n";
+    "  --plant switches a planted bug on (a build with TIERCEL_PLANTED_BUGS), or each of them in turn (all): it must be caught\n"
+    "  by a rule of its own; --page: a text that must have the same table.\n";
 
 struct Options {
   std::uint64_t seeds = 100, from = 1;
   bool endless = false;
   std::size_t lines = 40;
-  std::string plant;
-  RunOptions run{.expected = kBrokenToday};
+  std::string plant, page;
+  RunOptions run{.expected = kBrokenToday, .focus = {}};
 };
 
 struct Sums {
@@ -64,8 +69,7 @@ struct Sums {
   }
 };
 
-void tell(const Report& failed, const Options& options) {
-  RunOptions traced = options.run;
+void tell(const Report& failed, const Options& options, RunOptions traced) {
   traced.traced = true;
   traced.lines = options.lines;
   const Report again = run(failed.seed, traced);
@@ -92,7 +96,7 @@ int run_all(const Options& options) {
     counted.served = &sums.staleness;
     const Report report = run(seed, counted);
     sums.add(report);
-    if (report.failure && sums.failed <= 3) tell(report, options);
+    if (report.failure && sums.failed <= 3) tell(report, options, options.run);
     if (seed % kRepeatEvery == 0) repeats = repeats_itself(report, options) && repeats;
     if (options.endless && report.failure) break;
     if (options.endless && sums.runs % kSumEvery == 0) sums.print();
@@ -104,20 +108,71 @@ int run_all(const Options& options) {
 
 // ---- planted bugs
 
-// True: some seed has met it.
-bool catches(planted::Bug bug, const Options& options) {
-  const std::string name(planted::kNames[static_cast<std::size_t>(bug)]);
-  planted::plant(bug);
-  for (std::uint64_t seed = options.from; seed < options.from + options.seeds; ++seed) {
-    const Report report = run(seed, options.run);
-    if (!report.failure) continue;
-    std::printf("caught %s by seed %llu: %s: %s\n", name.c_str(), static_cast<unsigned long long>(seed),
-                std::string(name_of(report.failure->rule)).c_str(), report.failure->text.c_str());
-    return true;
+std::set<Rule> all_but(const std::set<Rule>& rules) {
+  std::set<Rule> others;
+  for (int rule = 0; rule < kRules; ++rule) {
+    if (!rules.contains(static_cast<Rule>(rule))) others.insert(static_cast<Rule>(rule));
   }
-  std::printf("MISSED %s in %llu seeds from %llu\n", name.c_str(), static_cast<unsigned long long>(options.seeds),
-              static_cast<unsigned long long>(options.from));
-  return false;
+  return others;
+}
+
+// The first seed that fails; a planted bug's must break one of its own rules.
+std::optional<Report> first_failure(const Options& options, RunOptions how) {
+  for (std::uint64_t seed = options.from; seed < options.from + options.seeds; ++seed) {
+    Report report = run(seed, how);
+    if (report.failure) return report;
+  }
+  return std::nullopt;
+}
+
+// Without a bug the same seeds must be clean, whatever the runs are about: what is caught then is the bug.
+bool clean(const Options& options) {
+  std::vector<Focus> done;
+  bool none_fails = true;
+  planted::plant(planted::Bug::none);
+  for (const Planting& planting : plantings()) {
+    if (std::find(done.begin(), done.end(), planting.focus) != done.end()) continue;
+    done.push_back(planting.focus);
+    RunOptions how = options.run;
+    how.focus = planting.focus;
+    const auto failed = first_failure(options, how);
+    if (!failed) continue;
+    none_fails = false;
+    std::printf("without any bug, in the runs for %s:\n", std::string(planting.name()).c_str());
+    tell(*failed, options, how);
+  }
+  return none_fails;
+}
+
+bool catches(const Planting& planting, const Options& options) {
+  planted::plant(planting.bug);
+  RunOptions how = options.run;
+  how.expected = all_but(planting.seen_by);
+  how.focus = planting.focus;
+  const auto caught = first_failure(options, how);
+  if (caught)
+    std::printf("%s %s, seed %llu |\n", row_of(planting).c_str(), std::string(name_of(caught->failure->rule)).c_str(),
+                static_cast<unsigned long long>(caught->seed));
+  else std::printf("%s MISSED |\n", row_of(planting).c_str());
+  std::fflush(stdout);
+  return caught.has_value();
+}
+
+// Whether the page that explains the proof has the row of each bug, and no other.
+bool told_in(const std::string& page) {
+  std::ifstream file(page);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  bool all = true;
+  for (const Planting& planting : plantings()) {
+    if (text.find("\n" + row_of(planting) + "\n") != std::string::npos) continue;
+    all = false;
+    std::printf("%s lacks this row: %s\n", page.c_str(), row_of(planting).c_str());
+  }
+  std::size_t rows = 0;
+  for (const std::string_view name : planted::kNames)
+    rows += text.find("| " + std::string(name) + " |") != std::string::npos;
+  if (rows != plantings().size()) std::printf("%s has a row for something that is not planted\n", page.c_str());
+  return all && rows == plantings().size();
 }
 
 int run_planted(const Options& options) {
@@ -125,12 +180,15 @@ int run_planted(const Options& options) {
     std::fputs("this build has no planted bugs: configure with -DTIERCEL_PLANTED_BUGS=ON\n", stderr);
     return EXIT_FAILURE;
   }
-  int missed = 0;
-  for (std::size_t bug = 1; bug < planted::kNames.size(); ++bug) {
-    if (options.plant == "all" || options.plant == planted::kNames[bug])
-      missed += catches(static_cast<planted::Bug>(bug), options) ? 0 : 1;
+  const bool all = options.plant == "all";
+  if (all && !clean(options)) return EXIT_FAILURE;
+  std::printf("| planted bug | what it breaks | rules that see it | caught by |\n|---|---|---|---|\n");
+  std::size_t missed = 0;
+  for (const Planting& planting : plantings()) {
+    if (all || options.plant == planting.name()) missed += catches(planting, options) ? 0 : 1;
   }
-  return missed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  const bool told = options.page.empty() || told_in(options.page);
+  return missed == 0 && told ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 bool take_plant(std::string_view name, std::string& plant) {
@@ -175,8 +233,9 @@ bool take_option(std::string_view name, std::string_view value, Options& options
   if (name == "--seeds") return take_number(value, options.seeds);
   if (name == "--from") return take_number(value, options.from);
   if (name == "--stories") return take_number(value, options.lines);
-  if (name == "--staleness") return take_time(value, options.run.staleness);
+  if (name == "--staleness") return take_time(value, options.run.focus.staleness);
   if (name == "--plant") return take_plant(value, options.plant);
+  if (name == "--page") return options.page = value, true;
   if (name == "--expect") return take_rules(value, options.run.expected);
   return false;
 }
@@ -187,7 +246,7 @@ std::optional<Options> take_options(int count, char** words) {
     const std::string_view word = words[at];
     if (word == "--endless") options.endless = true;
     else if (word == "--wire") options.run.wire = true;
-    else if (word == "--versions") options.run.versions = true;
+    else if (word == "--versions") options.run.focus.versions = true;
     else if (at + 1 == count || !take_option(word, words[++at], options)) return std::nullopt;
   }
   return options;

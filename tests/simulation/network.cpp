@@ -23,7 +23,7 @@ void Network::send(Wire& wire, std::string_view bytes) {
   while (!bytes.empty()) {
     const bool whole = chance_.of(0.7);
     const std::size_t size = whole ? bytes.size() : 1 + chance_.below(bytes.size());
-    push(wire, wire.up, {std::string(bytes.substr(0, size)), false, false});
+    push(wire, wire.up, {std::string(bytes.substr(0, size)), false});
     bytes.remove_prefix(size);
   }
 }
@@ -31,7 +31,7 @@ void Network::send(Wire& wire, std::string_view bytes) {
 void Network::close(Wire& wire) {
   wire.end = nullptr;
   wire.down.lost = true;
-  if (wire.client != nullptr) push(wire, wire.up, {{}, true, false});
+  if (wire.client != nullptr) push(wire, wire.up, {{}, true});
 }
 
 void Network::abandon(Wire& wire) {
@@ -42,18 +42,24 @@ void Network::abandon(Wire& wire) {
 
 void Network::push(Wire& wire, Wire::Direction& direction, Wire::Piece piece) {
   direction.pieces.push_back(std::move(piece));
-  const Duration more = schedule_.now() < direction.slow_until ? direction.slower_by : Duration{0};
-  direction.last_due = std::max(direction.last_due, schedule_.now() + delay() + more);
+  const Timestamp now = schedule_.now();
+  direction.last_due = std::max(direction.last_due, now + delay() + slowness(direction, now));
   schedule_.at(direction.last_due, [this, &wire, &direction] { arrive(wire, direction); });
+}
+
+Duration Network::slowness(const Wire::Direction& direction, Timestamp now) {
+  if (now >= direction.slow_until) return Duration{0};
+  if (!direction.trickles) return direction.slower_by;
+  const double share = static_cast<double>((now - direction.slow_since).count()) /
+                       static_cast<double>((direction.slow_until - direction.slow_since).count());
+  return Duration{static_cast<std::int64_t>(share * static_cast<double>(direction.slower_by.count()))};
 }
 
 // The first piece under way arrives, unless it is held up; then this comes again.
 void Network::arrive(Wire& wire, Wire::Direction& direction) {
   const Timestamp now = schedule_.now();
   const bool up = &direction == &wire.up;
-  Timestamp again = std::max(direction.hole_until, up ? redis_paused_until_ : Timestamp{});
-  if (direction.late > Duration{0} && !std::exchange(direction.pieces.front().held, true))
-    again = std::max(again, now + direction.late);
+  const Timestamp again = std::max(direction.hole_until, up ? redis_paused_until_ : Timestamp{});
   if (again > now) {
     schedule_.at(again, [this, &wire, &direction] { arrive(wire, direction); });
     return;
@@ -83,25 +89,29 @@ void Network::carry() {
     if (!out.empty()) trace_.add_bytes(schedule_.now(), "  Redis to " + wire.name + ": ", out);
     while (!out.empty()) {
       const std::size_t size = chance_.of(0.7) ? out.size() : 1 + chance_.below(out.size());
-      push(wire, wire.down, {out.substr(0, size), false, false});
+      push(wire, wire.down, {out.substr(0, size), false});
       out.erase(0, size);
     }
-    if (wire.client->closed && !std::exchange(wire.server_done, true)) push(wire, wire.down, {{}, true, false});
+    if (wire.client->closed && !std::exchange(wire.server_done, true)) push(wire, wire.down, {{}, true});
   }
 }
 
 // ---- faults
 
-Wire* Network::any_alive() {
+// `busy`: with bytes under way to Redis.
+Wire* Network::any_alive(bool busy) {
   std::vector<Wire*> alive;
   for (const auto& wire : wires_) {
-    if (wire->end != nullptr && wire->client != nullptr && !wire->client->closed) alive.push_back(wire.get());
+    const bool fits = !busy || !wire->up.pieces.empty();
+    if (fits && wire->end != nullptr && wire->client != nullptr && !wire->client->closed) alive.push_back(wire.get());
   }
   return alive.empty() ? nullptr : alive[chance_.below(alive.size())];
 }
 
 void Network::cut_one() {
-  if (Wire* wire = any_alive()) cut(*wire);
+  Wire* wire = chance_.of(0.5) ? any_alive(true) : nullptr;
+  if (wire == nullptr) wire = any_alive();
+  if (wire != nullptr) cut(*wire);
 }
 
 // The engine learns of it soon; the server perhaps much later, and what was under way to it may still come, before or after that.
@@ -109,7 +119,7 @@ void Network::cut(Wire& wire) {
   WireEnd* end = wire.end;
   close(wire);
   if (chance_.of(0.4)) wire.up.lost = true;
-  else if (chance_.of(0.6)) wire.up.late = chance_.between(0ms, 3s);
+  else if (chance_.of(0.6)) wire.up.hole_until = schedule_.now() + chance_.between(0ms, 3s);
   if (wire.up.lost && chance_.of(0.5)) redis_.disconnect(*wire.client);
   end->wire_ended(wire);
 }
@@ -117,7 +127,8 @@ void Network::cut(Wire& wire) {
 void Network::make_hole() {
   Wire* wire = any_alive();
   if (wire == nullptr) return;
-  const Timestamp until = schedule_.now() + chance_.between(20ms, 8s);
+  const Duration lasts = chance_.of(0.5) ? chance_.between(20ms, 200ms) : chance_.between(20ms, 8s);
+  const Timestamp until = schedule_.now() + lasts;
   const std::uint64_t which = chance_.below(3);
   if (which != 1) wire->up.hole_until = until;
   if (which != 0) wire->down.hole_until = until;
@@ -128,7 +139,9 @@ void Network::slow_down() {
   if (wire == nullptr) return;
   Wire::Direction& direction = chance_.of(0.5) ? wire->up : wire->down;
   direction.slow_until = schedule_.now() + chance_.between(1s, 8s);
-  direction.slower_by = chance_.between(20ms, 2s);
+  direction.slow_since = schedule_.now();
+  direction.slower_by = chance_.of(0.5) ? chance_.between(20ms, 200ms) : chance_.between(20ms, 2s);
+  direction.trickles = chance_.of(0.5);
 }
 
 void Network::heal() {

@@ -42,14 +42,13 @@ class Wire {
   struct Piece {
     std::string bytes;
     bool last = false;  // the sender closes behind it
-    bool held = false;  // it has been late once
   };
   struct Direction {
     std::deque<Piece> pieces;
-    Timestamp last_due{}, hole_until{}, slow_until{};
+    Timestamp last_due{}, hole_until{}, slow_since{}, slow_until{};
     Duration slower_by{0};
+    bool trickles = false;  // slower and slower: what comes at all comes without a long pause, and ever later
     bool lost = false;  // nothing arrives any more
-    Duration late{0};  // what is under way arrives so much later
   };
   Direction up, down;  // up: to Redis
   test::ModelRedis::Client* client = nullptr;
@@ -78,12 +77,13 @@ class Network {
   void carry();
 
  private:
+  static Duration slowness(const Wire::Direction& direction, Timestamp now);
   Duration delay() { return chance_.between(plan_.delay_min, plan_.delay_max); }
   void push(Wire& wire, Wire::Direction& direction, Wire::Piece piece);
   void arrive(Wire& wire, Wire::Direction& direction);
   void bring(Wire& wire, Wire::Direction& direction, Wire::Piece piece);
   void cut(Wire& wire);
-  Wire* any_alive();
+  Wire* any_alive(bool busy = false);
 
   const Plan& plan_;
   Schedule& schedule_;

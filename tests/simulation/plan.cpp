@@ -15,9 +15,9 @@ std::string_view name_of(Fault fault) {
 }
 
 std::string_view name_of(Rule rule) {
-  static constexpr std::array<std::string_view, kRules> names{"stale", "stale_asked", "own_write",   "window",
-                                                              "back",  "herd",        "waiter",      "unstored",
-                                                              "late",  "outcome",     "convergence", "storm"};
+  static constexpr std::array<std::string_view, kRules> names{
+      "stale", "stale_asked", "own_write", "window", "back",    "herd",        "waiter", "unstored",
+      "idle",  "unheld",      "discarded", "late",   "outcome", "convergence", "storm"};
   return names[static_cast<std::size_t>(rule)];
 }
 
@@ -33,7 +33,7 @@ EngineSettings engine_settings(Chance& chance) {
   EngineSettings settings;
   settings.redis = RedisTarget{};
   settings.memory_bytes_max = chance.of(0.1) ? 0 : 4u << 20;
-  settings.staleness = chance.of(0.7) ? 1s : 300ms;
+  settings.staleness = chance.one<Duration>({1s, 1s, 300ms, 50ms});
   settings.op_timeout = chance.of(0.8) ? 100ms : 60ms;
   settings.connections_max = chance.of(0.5) ? 2 : 1;
   if (chance.of(0.2)) settings.pending_max = 3;
@@ -54,18 +54,18 @@ std::set<Fault> some_faults(Chance& chance) {
 
 }  // namespace
 
-Plan::Plan(std::uint64_t seed, bool with_versions, std::optional<Duration> staleness)
+Plan::Plan(std::uint64_t seed, const Focus& focus)
     : keys{{"k0", {"t0"}}, {"k1", {"t0", "t1"}}, {"k2", {"t1", "t2"}}, {"k3", {}}, {"k4", {}}}, tags{"t0", "t1", "t2"} {
   Chance chance(seed ^ 0x706c616e);
   std::rotate(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(chance.below(keys.size())), keys.end());
   keys.resize(chance.of(0.5) ? keys.size() : 1 + chance.below(2));
-  if (with_versions && chance.of(0.5)) keys.push_back({"v0", {"t1"}});  // its loads and stores name versions
+  if (focus.versions && chance.of(0.5)) keys.push_back({"v0", {"t1"}});  // its loads and stores name versions
   processes = static_cast<unsigned>(2 + chance.below(3));
   callers = static_cast<unsigned>(2 + chance.below(4));
   length = chance.between(6s, 14s);
   think = chance.one<Duration>({5ms, 20ms, 60ms});
   settings = engine_settings(chance);
-  settings.staleness = staleness.value_or(settings.staleness);
+  settings.staleness = focus.staleness.value_or(settings.staleness);
   delay_min = 50us;
   delay_max = chance.one<Duration>({200us, 1ms, 4ms, 10ms});
   load_mean = chance.one<Duration>({1ms, 8ms, 40ms});
@@ -81,16 +81,32 @@ Plan::Plan(std::uint64_t seed, bool with_versions, std::optional<Duration> stale
   fresh = chance.of(0.7) ? life : life / 2;
   tracking = chance.of(0.93);
   faults = some_faults(chance);
-  if (faults.empty() && chance.of(0.5)) {  // nothing but loads, some of them long: what must then hold is strictest
+  if (focus.faults) faults = *focus.faults;
+  const bool only_loads = faults.empty() && chance.of(0.5);
+  if (only_loads) {  // nothing but loads, some of them long: what must then hold is strictest
     writes = failing_loads = odd_loads = cancels = 0;
     slow_loads = 0.05;
   }
   fault_every = chance.one<Duration>({150ms, 600ms, 2s});
   Chance more(seed ^ 0x6d6f7265);
-  if (!calm() && more.of(0.3)) faults.insert(Fault::roll_back);
+  if (!focus.faults && !calm() && more.of(0.3)) faults.insert(Fault::roll_back);
   if (more.of(0.5)) settings.after_restart = AfterRestart::distrust;
   if (more.of(0.3)) settings.outage_staleness = more.of(0.5) ? 3s : 10s;
   late_tags = more.of(0.4);
+  sets = chance.one({0.0, 0.0, 0.3});
+  aim(focus);
+  lagging_loads = life == 0s || life == 60s ? chance.one({0.0, 0.2}) : 0;  // what expires is forgotten, version and all
+  for (const Fault fault : {Fault::flush, Fault::evict, Fault::full, Fault::set_clock, Fault::roll_back}) {
+    if (faults.contains(fault)) lagging_loads = 0;  // Redis does not keep the versions it knew
+  }
+  may_lag = lagging_loads > 0;
+}
+
+void Plan::aim(const Focus& focus) {
+  if (focus.reads) reads = 0.9;
+  if (focus.sets) sets = 0.7;
+  if (focus.sets || focus.lags) writes = 0.2;
+  if (focus.lags) life = fresh = 60s;
 }
 
 std::string Plan::described() const {

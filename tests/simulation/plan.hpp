@@ -44,12 +44,15 @@ enum class Rule : std::uint8_t {
   herd,  // two loads of one key at once where nothing fails
   waiter,  // waited for a fill for longer than a push and two round trips, where nothing fails
   unstored,  // a load that led, where nothing fails, and whose value Redis does not hold then
+  idle,  // waited for somebody's load although nobody loaded, where nothing fails
+  unheld,  // an announced write that nobody cut short was reported as not held, where nothing fails
+  discarded,  // a lease took the place of a value that served
   late,  // did not end within its bound
   outcome,  // ended twice, or as it must not end, or with somebody else's bytes
   convergence,  // after the faults, everything invalidated: a process still holds something old
   storm,  // the run does not end
 };
-inline constexpr int kRules = 12;
+inline constexpr int kRules = 15;
 std::string_view name_of(Rule rule);
 
 struct Key {
@@ -57,9 +60,19 @@ struct Key {
   std::vector<std::string> tags;
 };
 
+// What a run is to be about, besides what its seed decides.
+struct Focus {
+  bool versions = false;  // a key whose loads and stores name versions
+  bool sets = false;  // values stored without a load
+  bool lags = false;  // loads that name a version and read an older one
+  bool reads = false;  // most operations load nothing, so what is in memory stays as it is
+  std::optional<Duration> staleness;  // instead of the one that the seed would choose
+  std::optional<std::set<Fault>> faults;  // these, and no others; none: a calm run
+  friend bool operator==(const Focus&, const Focus&) = default;
+};
+
 struct Plan {
-  // `staleness`: instead of the one that the seed would choose.
-  Plan(std::uint64_t seed, bool with_versions, std::optional<Duration> staleness = {});
+  Plan(std::uint64_t seed, const Focus& focus);
 
   std::vector<Key> keys;
   std::vector<std::string> tags;
@@ -69,7 +82,9 @@ struct Plan {
   Duration delay_min, delay_max;  // of the network, one way
   Duration load_mean, load_max;
   double slow_loads, failing_loads, odd_loads;  // shares of loads
-  double writes, announced;  // shares of operations, and of writes
+  double lagging_loads;  // of those that name a version: they read an older one, as from a replica
+  bool may_lag;  // there are such, or have been
+  double writes, announced, sets;  // shares of operations, and of writes
   double cancels, reads;  // shares of operations
   Duration life, fresh;  // of values; zero: without end
   bool tracking;
@@ -82,6 +97,9 @@ struct Plan {
   bool is_versioned(std::string_view key) const { return key == "v0"; }
   bool calm() const { return faults.empty(); }
   std::string described() const;
+
+ private:
+  void aim(const Focus& focus);
 };
 
 }  // namespace tiercel::sim

@@ -45,7 +45,7 @@ void Process::connect() {
 }
 
 void Process::crash(Duration down) {
-  if (!alive()) return;
+  if (!alive() || in_find_) return;
   world_.trace.add(world_.schedule.now(), "", "p" + std::to_string(number_) + " dies");
   for (auto& wire : wires_) {
     if (wire != nullptr) world_.network.abandon(*std::exchange(wire, nullptr));
@@ -63,6 +63,8 @@ void Process::crash(Duration down) {
   engine_.reset();
   world_.schedule.in(down, [this] { start(); });
 }
+
+std::uint64_t Process::engine_id() const { return World::engine_id(number_, incarnation_); }
 
 // ---- asleep and awake
 
@@ -111,7 +113,7 @@ void Process::run(Lane lane, std::function<void()> what) {
 
 OperationIndex Process::operate(Operation operation, const Call& call, Ended ended) {
   operation.process = number_;
-  operation.engine = world_.engine_id(number_, incarnation_);
+  operation.engine = engine_id();
   operation.paused_before = paused_in_all();
   const OperationIndex index = world_.history.begin(std::move(operation), world_.schedule.now());
   const OperationId id = call(*engine_, local());
@@ -127,14 +129,27 @@ void Process::find(const std::string& key, std::optional<Duration> fresh) {
   operation.words = "find " + key;
   operation.fresh = fresh;
   operation.process = number_;
-  operation.engine = world_.engine_id(number_, incarnation_);
+  operation.engine = engine_id();
   operation.paused_before = paused_in_all();
   const OperationIndex index = world_.history.begin(std::move(operation), world_.schedule.now());
   Outcome outcome;
+  finding_ = this;
   outcome.entry = engine_->find(key, local(), fresh);
+  finding_ = nullptr;
   outcome.from_memory = true;
   if (outcome.entry) outcome.kind = Outcome::Kind::hit;
   world_.history.end(index, outcome, world_.schedule.now(), paused_in_all());
+}
+
+// Its thread was taken off its core between two reads. Only where bugs are planted: one of them is to read in the wrong order.
+void Process::let_others() {
+  Process* process = std::exchange(finding_, nullptr);
+  if (process == nullptr || process->world_.a_find_waits || !process->world_.chance.of(0.5)) return;
+  World& world = process->world_;
+  const Timestamp until = world.schedule.now() + world.chance.around(40ms);
+  process->in_find_ = world.a_find_waits = true;
+  while (!world.history.failure() && world.schedule.step(until)) continue;
+  process->in_find_ = world.a_find_waits = false;
 }
 
 bool Process::cancel(OperationIndex index) {

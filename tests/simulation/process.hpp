@@ -30,10 +30,11 @@ class Process final : public WireEnd {
   bool alive() const { return engine_ != nullptr; }
   bool paused() const { return paused_until_ > Timestamp{}; }
   std::uint64_t incarnation() const { return incarnation_; }
+  std::uint64_t engine_id() const;
   unsigned number() const { return number_; }
   Duration paused_in_all() const;
   std::string redis_state() const { return engine_->stats().redis_state; }
-  std::uint64_t pending() const { return engine_->stats().pending; }
+  std::uint64_t pending() const { return alive() ? engine_->stats().pending : 0; }
   void check_late();
   bool idle() const { return running_.empty(); }
 
@@ -47,6 +48,7 @@ class Process final : public WireEnd {
   OperationIndex operate(Operation operation, const Call& call, Ended ended);
   void find(const std::string& key, std::optional<Duration> fresh);
   bool cancel(OperationIndex index);  // false: it had ended
+  static void let_others();  // in the middle of a find, which may be another thread's: the rest of the world goes on
 
  private:
   struct Running {
@@ -94,7 +96,8 @@ class Process final : public WireEnd {
   double clock_rate_;
   Timestamp paused_until_{}, paused_since_{}, timer_at_ = kNever;
   Duration paused_sum_{0};
-  bool flush_due_ = false;
+  bool flush_due_ = false, in_find_ = false;
+  static inline Process* finding_ = nullptr;  // has just begun a find
   std::array<Wire*, 2> wires_{};
   std::array<std::deque<std::function<void()>>, 3> lanes_;
   std::map<OperationId, Running> running_;

@@ -37,8 +37,12 @@ void Process::begin_loader(FlightId flight, std::uint64_t serial) {
   const Duration takes = slow ? world_.chance.between(0ms, plan.load_max)
                               : std::min<Duration>(world_.chance.around(plan.load_mean), plan.load_max);
   const Duration reads_after = world_.chance.of(0.5) ? Duration{0} : world_.chance.between(0us, takes);
-  world_.schedule.in(reads_after,
-                     [this, load = loading.load, key] { world_.history.load_read(load, world_.source.version(key)); });
+  world_.schedule.in(reads_after, [this, load = loading.load, key] {
+    std::uint64_t version = world_.source.version(key);
+    const bool lags = world_.plan.is_versioned(key) && world_.chance.of(world_.plan.lagging_loads);
+    if (lags) version -= std::min<std::uint64_t>(version, 1 + world_.chance.below(2));
+    world_.history.load_read(load, version);
+  });
   world_.schedule.in(takes, [this, me = incarnation_, flight, serial] {
     if (me == incarnation_) run(Lane::calls, [this, flight, serial] { end_loader(flight, serial); });
   });

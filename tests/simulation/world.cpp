@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/planted.hpp"
 #include "cache/scripts.hpp"
+#include "entry/record.hpp"
 
 namespace tiercel::sim {
 
@@ -12,16 +14,17 @@ constexpr std::string_view kRecords = "tiercel:v:";
 }  // namespace
 
 World::World(std::uint64_t seed, const RunOptions& options)
-    : plan(seed, options.versions, options.staleness),
+    : plan(seed, options.focus),
       chance(seed),
       history(plan, trace, options.expected, options.served),
       network(plan, schedule, chance, redis, trace) {
   trace.on = options.traced;
   trace.wire = options.wire;
   trace.lines_max = options.lines;
+  planted::let_others_by(Process::let_others);
   redis.keep_log = false;
   redis.refuse_tracking = !plan.tracking;
-  redis.after = [this](const test::ModelRedis::Words& command) { watch_fills(command); };
+  redis.after = [this](const test::ModelRedis::Words& command) { watch(command); };
   for (unsigned number = 0; number < plan.processes; ++number)
     processes.push_back(std::make_unique<Process>(*this, number));
 }
@@ -75,27 +78,52 @@ void World::tend() {
   schedule.in(100ms, [this] { tend(); });
 }
 
-// A new value under a key: a fill, or a store.
-void World::watch_fills(const test::ModelRedis::Words& command) {
-  if (command.size() > 3 &&
-      redis.script_of(command) == script::kExtendTag) {  // its push outdates what loads under the tag
+// Behind every command of Redis: what has become of the records it names.
+void World::watch(const test::ModelRedis::Words& command) {
+  if (command.size() > 3 && redis.script_of(command) == script::kExtendTag) {  // its push outdates what loads under the tag
     const std::string tag = command[3].substr(command[3].rfind(':') + 1);
-    for (const Key& key : plan.keys) {
-      if (std::find(key.tags.begin(), key.tags.end(), tag) != key.tags.end()) history.disturb(key.name, schedule.now());
-    }
+    for (const std::string& key : carriers(tag)) history.disturb(key, schedule.now());
   }
+  if (command.size() > 5 && redis.script_of(command) == script::kSwap) watch_swap(command);
   for (const std::size_t at : {1u, 3u}) {
-    if (command.size() <= at || !command[at].starts_with(kRecords)) continue;
-    const std::string* bytes = redis.peek(command[at]);
-    if (bytes == nullptr || bytes->size() < kHeaderBytes || (*bytes)[3] != 0) continue;
-    std::string stamp = bytes->substr(8, 16);
-    std::string& before = stamps_[command[at]];
-    if (stamp == before) continue;
-    before = std::move(stamp);
-    const std::string key = command[at].substr(kRecords.size());
-    history.filled(key, schedule.now());
-    trace.add(schedule.now(), key, "Redis holds a new value");
+    if (command.size() > at && command[at].starts_with(kRecords)) watch_fill(command[at]);
   }
+}
+
+// A new value under a key: a fill, or a store.
+void World::watch_fill(const std::string& redis_key) {
+  const std::string* bytes = redis.peek(redis_key);
+  const std::string before = std::exchange(records_[redis_key], bytes == nullptr ? "" : *bytes);
+  if (bytes == nullptr || bytes->size() < kHeaderBytes || (*bytes)[3] != 0 ||
+      stamp_bytes(*bytes) == stamp_bytes(before))
+    return;
+  const std::string key = redis_key.substr(kRecords.size());
+  history.filled(key, schedule.now());
+  trace.add(schedule.now(), key, "Redis holds a new value");
+}
+
+// A lease in the place of a value: it was past its end, or one of its tags had changed, or is to change as soon as Redis takes it.
+void World::watch_swap(const test::ModelRedis::Words& command) {
+  const std::string& before = records_[command[3]];
+  const Result<Header> now = decode_header(std::string_view(command[5]).substr(0, kHeaderBytes));
+  const std::string* after = redis.peek(command[3]);
+  const bool done = after != nullptr && *after == command[5] && stamp_bytes(before) == command[4];
+  if (!done || !now || now->state != RecordState::lease || !serves(before)) return;
+  if (std::none_of(processes.begin(), processes.end(), [](const auto& process) { return process->pending() > 0; }))
+    history.fail(Rule::discarded, command[3].substr(kRecords.size()), "a lease took the place of a value that served");
+}
+
+bool World::serves(const std::string& bytes) const {
+  const Result<Record> record = decode_record(bytes);
+  if (!record || record->header.state != RecordState::value) return false;
+  const Duration clocks_differ =
+      plan.calm() ? 100ms : 10s;  // what a process learns over a slow connection is off by half its delay
+  const ServerTime soon = ServerTime{std::chrono::microseconds{redis.wall_us()} + clocks_differ};
+  if (record->header.usable_until <= soon || plan.faults.contains(Fault::set_clock)) return false;
+  return std::all_of(record->tags.begin(), record->tags.end(), [this](const TagStamp& tag) {
+    const std::string* known = redis.peek(tag.name.empty() ? "tiercel:g" : "tiercel:t:" + tag.name);
+    return known != nullptr && known->size() == kTagRecordBytes && known->starts_with(tag.stamp.view());
+  });
 }
 
 // ---- the quiet end
@@ -103,7 +131,7 @@ void World::watch_fills(const test::ModelRedis::Words& command) {
 void World::calm_down() {
   heal();
   quiet = true;
-  plan.failing_loads = plan.odd_loads = plan.slow_loads = 0;
+  plan.failing_loads = plan.odd_loads = plan.slow_loads = plan.lagging_loads = 0;
   if (!go_on(schedule.now() + 9s)) return;  // what was held up or silent shows
   const Timestamp until = schedule.now() + 60s;
   while (schedule.now() < until && !all_well()) {

@@ -17,8 +17,7 @@ namespace tiercel::sim {
 
 struct RunOptions {
   std::set<Rule> expected;  // counted, and not the end of the run
-  bool versions = false;    // a key whose loads and stores name versions
-  std::optional<Duration> staleness{};  // of all engines, instead of what the seed chooses
+  Focus focus;
   Histogram* served = nullptr;        // how long ago each value served had been outdated goes in here
   bool traced = false, wire = false;
   std::size_t lines = 40;  // of the story
@@ -54,6 +53,7 @@ struct World {
   Network network;
   std::vector<std::unique_ptr<Process>> processes;
   bool quiet = false;
+  bool a_find_waits = false;  // in the middle, see Process::let_others
   std::size_t faults_done = 0;
 
  private:
@@ -64,10 +64,12 @@ struct World {
   void read(Process& process, const Key& key, Operation::Kind kind);
   void write(Process& process, const Key& key);
   void store(Process& process, const Key& key);
+  void set(Process& process, const Key& key);
   struct Announced {
     std::set<std::string> covers;
     OperationId writing;
     bool waited;
+    Timestamp announced_at;
   };
   void announce(Process& process, const Key& key);
   void commit_later(Process& process, const Key& key, const Announced& write);
@@ -92,7 +94,10 @@ struct World {
 
   // world.cpp
   void tend();
-  void watch_fills(const test::ModelRedis::Words& command);
+  void watch(const test::ModelRedis::Words& command);
+  void watch_fill(const std::string& redis_key);
+  void watch_swap(const test::ModelRedis::Words& command);
+  bool serves(const std::string& bytes) const;
   bool go_on(Timestamp until);
   void calm_down();
   bool all_well();
@@ -100,7 +105,7 @@ struct World {
   void compare_with_source();
 
   Duration clock_off_{0};
-  std::map<std::string, std::string> stamps_;  // of the values last seen in Redis
+  std::map<std::string, std::string> records_;  // as last seen in Redis
 };
 
 }  // namespace tiercel::sim

@@ -22,7 +22,7 @@ std::set<std::string> World::all_keys() const {
 
 void World::write(Process& process, const Key& key) {
   if (chance.of(plan.announced)) return announce(process, key);
-  const bool stores = plan.is_versioned(key.name) && chance.of(0.6);
+  const bool stores = chance.of(plan.is_versioned(key.name) ? 0.6 : plan.sets);
   source.commit(key.name);
   trace.add(schedule.now(), key.name, "the source has version " + std::to_string(source.version(key.name)));
   schedule.in(
@@ -34,6 +34,7 @@ void World::write(Process& process, const Key& key) {
 }
 
 void World::store(Process& process, const Key& key) {
+  if (!plan.is_versioned(key.name)) return set(process, key);
   Operation operation;
   operation.kind = Operation::Kind::store;
   operation.key = key.name;
@@ -44,12 +45,38 @@ void World::store(Process& process, const Key& key) {
   options.version = operation.version;
   if (plan.life > Duration{0}) options.usable_for = plan.life;
   const LoadIndex value = history.begin_stored(key.name, operation.version);
+  history.disturb(key.name, schedule.now());
   process.operate(
       std::move(operation),
       [&](Engine& engine, Timestamp now) {
         return engine.store(key.name, History::payload(value, key.name), options, now);
       },
-      then_next(process));
+      [this, &process, &key](const Outcome&) {
+        history.disturb(key.name, schedule.now());
+        call_later(process);
+      });
+}
+
+// A store without a version.
+void World::set(Process& process, const Key& key) {
+  Operation operation;
+  operation.kind = Operation::Kind::store;
+  operation.key = key.name;
+  operation.covers = {key.name};
+  operation.words = "set " + key.name;
+  StoreOptions options;
+  options.tags = key.tags;
+  if (plan.life > Duration{0}) options.usable_for = plan.life;
+  const LoadIndex value = history.begin_set(key.name, process.engine_id(), source.version(key.name));
+  process.operate(
+      std::move(operation),
+      [&](Engine& engine, Timestamp now) {
+        return engine.store(key.name, History::payload(value, key.name), options, now);
+      },
+      [this, &process, value](const Outcome& outcome) {
+        history.end_set(value, outcome.degraded, schedule.now());
+        call_later(process);
+      });
 }
 
 // ---- writes that announce themselves: intents, the commit (or none), their end
@@ -66,15 +93,16 @@ void World::announce(Process& process, const Key& key) {
   operation.words = "writing " + key.name + (by_tag ? " and tag " + tags[0] : "") + (options.wait ? ", waiting" : "");
   const auto covers = operation.covers;
   auto writing = std::make_shared<OperationId>(0);
+  const Timestamp announced_at = schedule.now();
   process.operate(
       std::move(operation),
       [=](Engine& engine, Timestamp now) {
         *writing = engine.begin_writing(keys, std::span(tags).first(by_tag ? 1 : 0), options, now);
         return *writing;
       },
-      [this, &process, &key, covers, writing, waited = options.wait](const Outcome& outcome) {
+      [this, &process, &key, covers, writing, waited = options.wait, announced_at](const Outcome& outcome) {
         if (outcome.kind != Outcome::Kind::announced) return call_later(process);  // nothing is committed
-        commit_later(process, key, {covers, *writing, waited});
+        commit_later(process, key, {covers, *writing, waited, announced_at});
       });
 }
 
@@ -90,6 +118,7 @@ void World::commit(Process& process, const Key& key, const Announced& write) {
   operation.kind = Operation::Kind::conclude;
   operation.key = key.name;
   operation.covers = write.covers;
+  operation.announced_at = write.announced_at;
   operation.words = "the end of writing " + key.name;
   if (chance.of(0.8)) {  // else rolled back
     operation.version = source.commit(key.name);
