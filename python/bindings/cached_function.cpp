@@ -55,7 +55,8 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
   PyObject *function = nullptr, *cache = nullptr, *policy = nullptr, *plan = nullptr;
   int is_async = 0, is_method = 0;
   double early = 0;
-  if (!PyArg_ParseTuple(args, "OOOOpp|d", &function, &cache, &policy, &plan, &is_async, &is_method, &early)) return nullptr;
+  if (!PyArg_ParseTuple(args, "OOOOpp|d", &function, &cache, &policy, &plan, &is_async, &is_method, &early))
+    return nullptr;
   auto facts = std::make_unique<CachedFacts>();
   if (!nb::try_cast<CacheCore*>(nb::handle(cache), facts->core) || facts->core == nullptr) {
     return PyErr_Format(PyExc_TypeError, "cached: expected a tiercel.Cache, not %R", cache);

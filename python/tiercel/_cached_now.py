@@ -136,7 +136,7 @@ class ReadNow(Policy):
         value = self.decoded(key, outcome)
         if value is MISSING or not outcome.stale:
             if value is not MISSING and outcome.refresh_wanted:
-                self._begin_refresh(key, load, tags)
+                self._begin_refresh(key, load, tags, self.options.early)
             return value
         return MISSING if self.options.stale is None else self._stale(key, value, outcome, load, tags)
 
@@ -146,18 +146,18 @@ class ReadNow(Policy):
             self._begin_refresh(key, load, tags)
         return value
 
-    def _begin_refresh(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
+    def _begin_refresh(self, key: str, load: Load, tags: tuple[str, ...], early: float = 0) -> None:
         if key in self._refreshes:
             return
         self._refreshes.add(key)
-        refresh = functools.partial(self._refresh_behind, key, load, tags)
+        refresh = functools.partial(self._refresh_behind, key, load, tags, early)
         run = contextvars.copy_context().run
         try:
             threading.Thread(target=run, args=(refresh,), name="tiercel-refresh", daemon=True).start()
         except RuntimeError:  # no more threads, or the process ends: the next call tries again
             self._refreshes.discard(key)
 
-    def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
+    def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...], early: float) -> None:
         try:
             _sync.get_or_load(
                 self.cache,
@@ -167,7 +167,7 @@ class ReadNow(Policy):
                 tags_of_result=self.late,
                 skip_value=True,
                 behind=True,
-                early=self.options.early,
+                early=early,
             )
         except Exception:
             log.exception(

@@ -57,7 +57,7 @@ class ReadThrough(Policy):
             value = self.decoded(key, outcome)
             if value is not MISSING and not outcome.stale:
                 if outcome.refresh_wanted and key not in self._refreshes:
-                    self._begin_refresh(key, load, tags)
+                    self._begin_refresh(key, load, tags, self.options.early)
                 return value
             if value is not MISSING and self.options.stale is not None:
                 return await self._stale(key, value, outcome, load, tags)
@@ -103,8 +103,8 @@ class ReadThrough(Policy):
             return load.value
         return self._fresh(key, value)
 
-    def _begin_refresh(self, key: str, load: Load, tags: tuple[str, ...]) -> asyncio.Task[None]:
-        refresh = asyncio.get_running_loop().create_task(self._refresh_behind(key, load, tags))
+    def _begin_refresh(self, key: str, load: Load, tags: tuple[str, ...], early: float = 0) -> asyncio.Task[None]:
+        refresh = asyncio.get_running_loop().create_task(self._refresh_behind(key, load, tags, early))
         self._refreshes[key] = refresh
         refresh.add_done_callback(lambda _: self._refreshes.pop(key, None))
         return refresh
@@ -113,10 +113,10 @@ class ReadThrough(Policy):
         found = self.cache._find(key)
         return otherwise if found is None or found[0] != self.codec.id else self.codec.decode(found[1])
 
-    async def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...]) -> None:
+    async def _refresh_behind(self, key: str, load: Load, tags: tuple[str, ...], early: float) -> None:
         try:
             await self.cache._get_or_load(
-                key, load, tags=tags, tags_of_result=self.late, skip_value=True, behind=True, early=self.options.early
+                key, load, tags=tags, tags_of_result=self.late, skip_value=True, behind=True, early=early
             )
         except Exception:
             log.exception(

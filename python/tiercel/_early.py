@@ -1,5 +1,7 @@
-"""Owns: `early=`, and the refreshes behind `get_or_load`: who is told to refresh an entry before it expires answers with it and loads anew in a
-task of its own."""
+"""Owns: `early=`, and the refreshes behind `get_or_load`: who is told to refresh an entry before it expires answers with it first.
+
+The load then runs in a task of its own.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def parse_early(given: Any) -> float:
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise TypeError(f"early: expected a number such as 1.0, or 0 for no early refresh, not {type(given).__name__}")
     if not 0 <= given <= EARLY_MAX:
-        raise ValueError(f"early: {given!r} is not a number from 0 (no early refresh) to {EARLY_MAX:g}; 1 is the usual one")
+        raise ValueError(
+            f"early: {given!r} is not a number from 0 (no early refresh) to {EARLY_MAX:g}; 1 is the usual one"
+        )
     return float(given)
 
 

@@ -6,6 +6,7 @@
 #include "base/planted.hpp"
 #include "cache/flight.hpp"
 #include "cache/invalidate.hpp"
+#include "cache/lease.hpp"
 #include "cache/steps.hpp"
 #include "cache/tag_fetch.hpp"
 
@@ -256,9 +257,17 @@ bool Core::put_in_memory(const EntryRef& entry, Timestamp now) {
 }
 
 bool Core::holds_newer(std::string_view key, std::uint64_t version, Timestamp now) {
+  if (floors.above(key, version, now)) return true;
   const EntryRef entry = memory.peek(key, now);
   return entry && entry->facts().has_version && entry->facts().version > version &&
          tags.check(*entry) == TagTable::Check::current;
+}
+
+void Core::keep_floors(const std::vector<std::string>& keys, Timestamp now) {
+  for (const std::string& key : keys) {
+    const EntryRef entry = memory.peek(key, now);
+    if (entry && entry->facts().has_version) floors.raise(key, entry->facts().version, now + floor_for(*this), now);
+  }
 }
 
 void Core::key_changed(std::string_view key) {

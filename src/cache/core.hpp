@@ -20,6 +20,7 @@
 #include "cache/breaker.hpp"
 #include "cache/engine.hpp"
 #include "cache/flights.hpp"
+#include "cache/floors.hpp"
 #include "cache/pending.hpp"
 #include "cache/refresh_rests.hpp"
 #include "cache/remote.hpp"
@@ -129,6 +130,8 @@ class Core {
   bool root_is_current(const std::vector<TagStamp>& stamps) const;
   bool holds_newer(std::string_view key, std::uint64_t version,
                    Timestamp now);  // for memory://; scripts ask it of Redis
+  void keep_floors(const std::vector<std::string>& keys,
+                   Timestamp now);  // the same: of the versions that are held of them
   void key_changed(std::string_view key);  // by a write of our own
   void key_pushed(std::string_view key, Timestamp now);  // the server says that it changed: by another, or by ourselves
   void tag_changed(std::string_view tag);  // by a write of our own
@@ -161,6 +164,7 @@ class Core {
   Breaker breaker;
   Pending pending;
   Written written;
+  Floors floors;  // on memory:// alone
   RefreshRests refresh_rests;
   Beats beats;
   Restarts restarts;

@@ -15,7 +15,8 @@ namespace tiercel {
 inline Duration head_start(Duration cost, Dice& dice) {
   if (cost <= Duration{0}) return Duration{0};
   constexpr double kMost = 3.6e9;  // an hour: an entry keeps less
-  return Duration{static_cast<Duration::rep>(std::min(kMost, static_cast<double>(cost.count()) * -std::log(dice.unit())))};
+  return Duration{
+      static_cast<Duration::rep>(std::min(kMost, static_cast<double>(cost.count()) * -std::log(dice.unit())))};
 }
 
 }  // namespace tiercel

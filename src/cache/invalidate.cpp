@@ -31,8 +31,7 @@ Error overdue_error() { return {ErrorCode::slow, "Redis did not answer within op
 
 void InvalidateTask::start(Core& core, Timestamp now) {
   core.counters.invalidations.add();
-  if (!core.has_redis() && version_)
-    std::erase_if(keys_, [&](const std::string& key) { return core.holds_newer(key, *version_, now); });
+  if (!core.has_redis()) keep_floors(core, now);
   for (const std::string& key : keys_) removed_ += core.memory.peek(key, now) ? 1 : 0;
   forget_locally(core);
   if (!core.has_redis()) return end(core);
@@ -41,6 +40,15 @@ void InvalidateTask::start(Core& core, Timestamp now) {
   core.wake_at(*this, now + core.settings.op_timeout + kPerName * (keys_.size() + tags_.size()));
   if (!send_some(core, now)) return give_up(core, overloaded());
   if (outstanding_ == 0) end(core);
+}
+
+// As in Redis: with a version, what is newer stays, and nothing older is stored for a while; without one, versions are forgotten.
+void InvalidateTask::keep_floors(Core& core, Timestamp now) {
+  if (version_) std::erase_if(keys_, [&](const std::string& key) { return core.holds_newer(key, *version_, now); });
+  for (const std::string& key : keys_) {
+    if (version_) core.floors.raise(key, *version_, now + floor_for(core), now);
+    else core.floors.forget(key);
+  }
 }
 
 void InvalidateTask::replay(Core& core, Timestamp now) {
@@ -82,12 +90,12 @@ bool InvalidateTask::send_floor(Core& core, std::size_t index, Timestamp now) {
   floor.state = RecordState::floor;
   floor.has_version = true;
   floor.version = *version_;
-  floor.usable_until = core.server_now(now) + kFloorFor;
+  floor.usable_until = core.server_now(now) + floor_for(core);
   std::string version;
   write_u64(version, *version_);
   floor.stamp = Stamp::roll(core.dice);
   return core.run_script(*this, ask::step(ask::floored, index), script::kFloor, core.names.value(keys_[index]),
-                         {encode_record(floor, {}, {}, {}), milliseconds(kFloorFor), version}, now);
+                         {encode_record(floor, {}, {}, {}), milliseconds(floor_for(core)), version}, now);
 }
 
 bool InvalidateTask::send_keys(Core& core, Timestamp now) {

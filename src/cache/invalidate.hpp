@@ -27,6 +27,7 @@ class InvalidateTask final : public Task {
   bool abandon(Core&, Timestamp) override { return false; }
 
  private:
+  void keep_floors(Core& core, Timestamp now);
   bool send_some(Core& core, Timestamp now);
   bool send_next(Core& core, Timestamp now);
   bool moves_any_tag() const;

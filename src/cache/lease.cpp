@@ -18,7 +18,7 @@ std::string Lease::bid(Core& core, const Lookup::Seen& over, Timestamp now) {
   floor_.reset();
   if (over.header && over.header->has_version && !planted::is(planted::Bug::floor_dropped)) {
     const ServerTime at = core.server_now(now);
-    floor_until_ = at + kFloorFor;
+    floor_until_ = at + floor_for(core);
     if (over.header->state != RecordState::value) floor_until_ = std::min(floor_until_, over.header->usable_until);
     if (floor_until_ > at) floor_ = over.header->version;
   }

@@ -2,6 +2,7 @@
 // decides, not what was answered to a command: see docs/internals/protocol.md.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -10,7 +11,10 @@
 
 namespace tiercel {
 
-inline constexpr Duration kFloorFor = std::chrono::seconds{60};  // how long a version stays a floor
+// How long a version stays a floor: no load that began before it may still run then.
+inline Duration floor_for(const Core& core) {
+  return std::max<Duration>(std::chrono::seconds{60}, core.settings.load_max);
+}
 
 class Lease {
  public:

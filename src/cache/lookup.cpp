@@ -160,7 +160,8 @@ EntryRef Lookup::decode(Core& core, std::string_view bytes, Timestamp now) {
   const Result<Header> head = decode_header(bytes.substr(0, kHeaderBytes));
   seen_ = {.exists = true, .readable = true, .stamp = std::string(stamp_bytes(bytes)), .header = {}};
   if (head) seen_.header = *head;
-  if (head && head->state == RecordState::intent) return {};  // its tokens stand behind the header
+  // What scripts write has no checksum: an intent, whose tokens stand behind the header, and the floor it leaves.
+  if (head && (head->state == RecordState::intent || head->state == RecordState::floor)) return {};
   const Result<Record> record = decode_record(bytes);
   if (!record) {
     core.counters.damaged.add();

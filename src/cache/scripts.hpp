@@ -39,10 +39,12 @@ inline constexpr std::string_view kFloor =
     "return 1";
 
 // A writer's notice. ARGV: the header of the intent, the writer's token and deadline (16 + 8 bytes), its life, now (8 bytes, the server's clock as
-// deadlines are). Tokens of others stay, those past their deadline go. 1: the token was there already (a renewal); 0: it was not; -1: too many writers.
+// deadlines are), until when a value's version stays a floor (8 bytes), the same as a life. Tokens of others stay, those past their deadline go; a
+// version that what stood there names is carried on as a floor. 1: the token was there already (a renewal); 0: it was not; -1: too many writers.
 inline constexpr std::string_view kIntentBegin =
-    "local h=redis.call('GETRANGE',KEYS[1],0,63) local rest,held,px='',0,tonumber(ARGV[3]) "
-    "if string.len(h)==64 and string.sub(h,1,2)=='TL' and string.byte(h,4)==2 then "
+    "local h=redis.call('GETRANGE',KEYS[1],0,63) local head,rest,held,px=ARGV[1],'',0,tonumber(ARGV[3]) "
+    "local ours=string.len(h)==64 and string.sub(h,1,2)=='TL' "
+    "if ours and string.byte(h,4)==2 then "
     "local all=redis.call('GETRANGE',KEYS[1],64,-1) local nh,nl=struct.unpack('>I4I4',ARGV[4]) "
     "for i=1,string.len(all)-23,24 do "
     "if string.sub(all,i,i+15)==string.sub(ARGV[2],1,16) then held=1 else "
@@ -50,21 +52,35 @@ inline constexpr std::string_view kIntentBegin =
     "if a>nh or (a==nh and b>nl) then rest=rest..string.sub(all,i,i+23) end end end "
     "if string.len(rest)>=1536 then return -1 end "
     "local left=redis.call('PTTL',KEYS[1]) if left>px then px=left end end "
-    "redis.call('SET',KEYS[1],ARGV[1]..rest..ARGV[2],'PX',px) "
+    "if ours and string.byte(h,6)%2==1 then "
+    "local till,life=ARGV[5],tonumber(ARGV[6]) "
+    "if string.byte(h,4)~=0 then till=string.sub(h,41,48) life=redis.call('PTTL',KEYS[1]) end "
+    "local a,b=struct.unpack('>I4I4',till) local c,d=struct.unpack('>I4I4',head,41) "
+    "if a<c or (a==c and b<d) then till=string.sub(head,41,48) end "
+    "if life>px then px=life end "
+    "head=string.sub(head,1,4)..string.sub(h,5,6)..string.sub(head,7,24)..string.sub(h,25,32)..string.sub(head,33,40).."
+    "till..string.sub(head,49,64) end "
+    "redis.call('SET',KEYS[1],head..rest..ARGV[2],'PX',px) "
     "return held";
 
-// Its end. ARGV: the token, now, what to put in the intent's place when no writer is left ("": nothing; a tag's new record), its life ("0": no end),
-// a new stamp for an intent that others hold. 1: the token was there; 0: it was not (expired, or overwritten).
+// Its end. ARGV: the token, now, what to put in the intent's place when no writer is left ("": nothing, or the floor that it carried; a tag's new
+// record), its life ("0": no end), a new stamp for an intent that others hold, or for the floor. 1: the token was there; 0: it was not (expired, or
+// overwritten).
 inline constexpr std::string_view kIntentEnd =
     "local h=redis.call('GETRANGE',KEYS[1],0,63) local rest,held='',0 "
-    "if string.len(h)==64 and string.sub(h,1,2)=='TL' and string.byte(h,4)==2 then "
+    "local ours=string.len(h)==64 and string.sub(h,1,2)=='TL' "
+    "if ours and string.byte(h,4)==2 then "
     "local all=redis.call('GETRANGE',KEYS[1],64,-1) local nh,nl=struct.unpack('>I4I4',ARGV[2]) "
     "for i=1,string.len(all)-23,24 do "
     "if string.sub(all,i,i+15)==ARGV[1] then held=1 else "
     "local a,b=struct.unpack('>I4I4',all,i+16) "
     "if a>nh or (a==nh and b>nl) then rest=rest..string.sub(all,i,i+23) end end end end "
-    "if rest~='' then local px=redis.call('PTTL',KEYS[1]) "
-    "redis.call('SET',KEYS[1],string.sub(h,1,8)..ARGV[5]..string.sub(h,25,64)..rest,'PX',math.max(px,1)) "
+    "local px=math.max(redis.call('PTTL',KEYS[1]),1) "
+    "if rest~='' then "
+    "redis.call('SET',KEYS[1],string.sub(h,1,8)..ARGV[5]..string.sub(h,25,64)..rest,'PX',px) "
+    "elseif ARGV[3]=='' and ours and string.byte(h,4)~=0 and string.byte(h,6)%2==1 then "
+    "redis.call('SET',KEYS[1],string.sub(h,1,3)..string.char(4)..string.sub(h,5,8)..ARGV[5]..string.sub(h,25,32).."
+    "string.rep(string.char(0),8)..string.sub(h,41,64),'PX',px) "
     "elseif ARGV[3]=='' then redis.call('DEL',KEYS[1]) "
     "elseif ARGV[4]=='0' then redis.call('SET',KEYS[1],ARGV[3]) "
     "else redis.call('SET',KEYS[1],ARGV[3],'PX',ARGV[4]) end "

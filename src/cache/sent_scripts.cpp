@@ -11,7 +11,8 @@ namespace {
 // Beyond, the text is a small part of what is sent anyway, and the arguments need not be kept for another sending.
 constexpr std::size_t kKeptBytesMax = 16u << 10;
 
-std::vector<std::string_view> command(std::string_view how, std::string_view script, std::span<const std::string> words) {
+std::vector<std::string_view> command(std::string_view how, std::string_view script,
+                                      std::span<const std::string> words) {
   std::vector<std::string_view> command{how, script};
   command.insert(command.end(), words.begin(), words.end());
   return command;

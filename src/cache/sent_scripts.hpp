@@ -5,6 +5,7 @@
 // Others may have come in between. Nothing depends on that: what a script does to a key, it does by compare with what stands there when it runs.
 #pragma once
 
+#include <deque>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -41,7 +42,7 @@ class SentScripts {
     Step read_step{};
     Words read;  // empty: nothing was read behind it
   };
-  std::vector<Sent> sent_;  // in order
+  std::deque<Sent> sent_;  // in order, and answered so
   std::vector<Step> unheard_;  // reads whose next answer is of before
 };
 

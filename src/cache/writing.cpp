@@ -6,6 +6,7 @@
 #include "base/planted.hpp"
 #include "cache/fill.hpp"
 #include "cache/late_tags.hpp"
+#include "cache/lease.hpp"
 #include "cache/scripts.hpp"
 #include "cache/steps.hpp"
 #include "cache/tag_fetch.hpp"
@@ -52,6 +53,7 @@ void WritingTask::start(Core& core, Timestamp now) {
     auto& before = planted::kept_for<std::vector<EntryRef>>()[this] = {};
     for (const std::string& key : keys_) before.push_back(core.memory.peek(key, now));
   }
+  if (!core.has_redis()) core.keep_floors(keys_, now);
   forget_locally(core);
   if (!core.has_redis() || count() == 0) return hold(core, true, now);
   if (!core.may_use_redis(now)) return options_.strict ? refuse(core, away(), now) : hold(core, false, now);
@@ -82,7 +84,9 @@ void WritingTask::send_begin(Core& core, std::size_t index, Timestamp now) {
   const std::string mine = std::string(token_.view()) + as_bytes(until);
   const std::string life = milliseconds(core.settings.lease_for);
   if (core.run_script(*this, ask::step(ask::announced, index), script::kIntentBegin, redis_key(core, index),
-                      {intent, mine, life, as_bytes(core.server_now(now))}, now))
+                      {intent, mine, life, as_bytes(core.server_now(now)),
+                       as_bytes(core.server_now(now) + floor_for(core)), milliseconds(floor_for(core))},
+                      now))
     ++outstanding_;
 }
 

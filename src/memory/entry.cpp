@@ -115,7 +115,8 @@ Timestamp Entry::due(double beta) const {
   const Timestamp soft = fresh_until();
   const std::uint32_t early = early_.load(std::memory_order_relaxed);
   if (early == 0 || (early & kClaimed) != 0 || beta <= 0 || soft == kNever) return soft;
-  return soft - std::chrono::duration_cast<Duration>(beta * std::chrono::duration<double, std::micro>(head_start(early)));
+  return soft -
+         std::chrono::duration_cast<Duration>(beta * std::chrono::duration<double, std::micro>(head_start(early)));
 }
 
 bool Entry::is_early(Timestamp now, double beta) const {

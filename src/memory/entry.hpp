@@ -28,7 +28,8 @@ struct EntryFacts {
   Timestamp as_of{};  // from here on the entry could have missed a change
   std::uint32_t generation = 0;  // of the session that tracks it; 0: tracked by nobody
   Duration load_cost{0};  // kept saturated at 2^32 - 1 us, as at rest
-  Duration head_start{0};  // so long before the soft deadline it is refreshed early, at beta 1; kept saturated at 35 min
+  Duration head_start{
+      0};  // so long before the soft deadline it is refreshed early, at beta 1; kept saturated at 35 min
   bool early_claimed = false;  // that was decided
   CodecId codec = CodecId::raw;
   bool has_version = false;
@@ -81,7 +82,8 @@ class Entry {
   // When a refresh of it is due, on the way of early refresh weighted by `beta` (0: none): its soft deadline, or sooner while nobody has claimed
   // the early refresh.
   Timestamp due(double beta) const;
-  bool is_early(Timestamp now, double beta) const;  // whether due by its head start, claimed or not, or past its soft deadline
+  bool is_early(Timestamp now,
+                double beta) const;  // whether due by its head start, claimed or not, or past its soft deadline
   bool claim_early() const;  // true for one caller: the refresh is his
   Timestamp as_of() const { return as_of_; }
   std::uint32_t generation() const { return generation_; }

@@ -123,7 +123,8 @@ def script_call(dice: random.Random, name: str, stamps: Sequence[bytes]) -> tupl
     if name == "floor":
         return record(dice, stamps, 4), LIFE, version
     if name == "intent_begin":
-        return record(dice, stamps, 2), token + struct.pack(">Q", dice.randrange(10)), dice.choice([LIFE, LONGER]), now
+        mine, until = token + struct.pack(">Q", dice.randrange(10)), struct.pack(">Q", dice.randrange(10))
+        return record(dice, stamps, 2), mine, dice.choice([LIFE, LONGER]), now, until, LONGER
     if name == "intent_end":
         return token, now, dice.choice([b"", record(dice, stamps)]), life, dice.choice(stamps)
     if name == "root":

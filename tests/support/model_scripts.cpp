@@ -107,7 +107,16 @@ class ModelRedis::Script {
       if (tokens.rest.size() >= kTokensBytesMax) return -1;
       life = std::max(life, life_ms());
     }
-    redis_.put(key_, argument(1) + tokens.rest + argument(2), life_of(std::to_string(life)));
+    std::string header = argument(1);
+    if (has_version(before)) {
+      const bool value = before[3] == 0;
+      std::string till = value ? argument(5) : before.substr(40, 8);
+      life = std::max(life, value ? number(argument(6)) : life_ms());
+      if (number_at(till, 1) < number_at(header, 41)) till = header.substr(40, 8);
+      header = header.substr(0, 4) + before.substr(4, 2) + header.substr(6, 18) + before.substr(24, 8) +
+               header.substr(32, 8) + till + header.substr(48);
+    }
+    redis_.put(key_, header + tokens.rest + argument(2), life_of(std::to_string(life)));
     return tokens.held ? 1 : 0;
   }
 
@@ -115,10 +124,14 @@ class ModelRedis::Script {
     const std::string before = header();
     Tokens tokens;
     if (is_intent(before)) tokens = tokens_but(argument(1), number_at(argument(2), 1));
-    if (tokens.rest.empty()) {
+    const std::int64_t left = life_ms();
+    if (tokens.rest.empty() && argument(3).empty() && has_version(before) && before[3] != 0) {
+      const std::string floor = before.substr(0, 3) + '\4' + before.substr(4, 4) + argument(5) + before.substr(24, 8) +
+                                std::string(8, '\0') + before.substr(40);
+      redis_.put(key_, floor, std::max<std::int64_t>(left, 1));
+    } else if (tokens.rest.empty()) {
       replace(argument(3), argument(4));
     } else {
-      const std::int64_t left = life_ms();
       const std::string next = before.substr(0, 8) + argument(5) + before.substr(24) + tokens.rest;
       redis_.put(key_, next, std::max<std::int64_t>(left, 1));
     }

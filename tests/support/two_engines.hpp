@@ -35,6 +35,7 @@ struct Two {
     if (!bytes) return "<nothing>";
     const auto header = decode_header(bytes->substr(0, kHeaderBytes));
     if (header && header->state == RecordState::intent) return "<intent>";
+    if (header && header->state == RecordState::floor) return "<floor>";
     const auto record = decode_record(*bytes);
     if (!record) return "<damage>";
     switch (record->header.state) {
@@ -44,8 +45,6 @@ struct Two {
         return "<lease>";
       case RecordState::pass:
         return "<pass>";
-      case RecordState::floor:
-        return "<floor>";
       default:
         return "<other>";
     }

@@ -69,7 +69,8 @@ TEST(Early, ProcessesDecideAtTheTimesOfTheDistribution) {
   constexpr int kSeeds = 400;
   for (int seed = 1; seed <= kSeeds; ++seed) {
     EngineRig rig(false, static_cast<std::uint64_t>(seed));
-    for (int n = 0; n < 10; ++n) cache_after(rig, "other " + std::to_string(n), 1s);  // the dice of neighbouring seeds begin alike
+    for (int n = 0; n < 10; ++n)
+      cache_after(rig, "other " + std::to_string(n), 1s);  // the dice of neighbouring seeds begin alike
     cache_after(rig, "k", 1s);
     approach_deadline(rig, 1s);
     plain += rig.engine->find("k", rig.now, {}, 1.0) ? 0 : 1;

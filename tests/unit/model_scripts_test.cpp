@@ -69,7 +69,7 @@ TEST_F(Model, StoreAndFloorGoByTheVersion) {
 class Intent : public Model {
  protected:
   std::string begin(char who, std::uint64_t deadline, std::uint64_t at = 0, std::string_view life = "1000") {
-    return eval(script::kIntentBegin, {header, std::string(16, who) + u64(deadline), life, u64(at)});
+    return eval(script::kIntentBegin, {header, std::string(16, who) + u64(deadline), life, u64(at), u64(99), "60000"});
   }
   std::string end(char who, std::string_view instead = "", std::string_view life = "0", std::uint64_t at = 0) {
     return eval(script::kIntentEnd, {std::string(16, who), u64(at), instead, life, std::string(16, 'n')});
@@ -115,6 +115,21 @@ TEST_F(Intent, IsGoneWithItsLastWriter) {
   EXPECT_EQ(say({"PTTL", "k"}), ":500\r\n");
   EXPECT_EQ(end('b'), ":0\r\n");
   EXPECT_EQ(held(), "<none>");  // whatever is there is invalidated
+}
+
+TEST_F(Intent, CarriesAVersionOnAsAFloor) {
+  redis.write("k", record(RecordState::value, 7));
+  begin('a', 10);
+  const std::string carried =
+      header.substr(0, 5) + '\1' + header.substr(6, 18) + u64(7) + header.substr(32, 8) + u64(99) + header.substr(48);
+  EXPECT_EQ(held(), carried + std::string(16, 'a') + u64(10));
+  EXPECT_EQ(say({"PTTL", "k"}), ":60000\r\n");
+  EXPECT_EQ(end('a'), ":1\r\n");
+  std::string floor = carried.substr(0, 3) + '\4' + carried.substr(4, 4) + std::string(16, 'n') + carried.substr(24);
+  EXPECT_EQ(held(), floor.replace(32, 8, std::string(8, '\0')));
+  EXPECT_EQ(say({"PTTL", "k"}), ":60000\r\n");
+  begin('b', 20);
+  EXPECT_EQ(held().substr(40, 8), u64(99)) << "a floor keeps its own end";
 }
 
 TEST_F(Model, ExtendingATagAsksForItsStamp) {

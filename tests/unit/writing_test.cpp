@@ -297,6 +297,99 @@ TEST(Version, AFloorOutlivesTheLeaseThatWasGivenBack) {
   EXPECT_EQ(two.stored("k"), "<floor>");
 }
 
+StoreOptions of_version(std::uint64_t version) {
+  StoreOptions options;
+  options.usable_for = 1h;
+  options.version = version;
+  return options;
+}
+
+// What may be stored now: the lowest version from `first` on that is not refused.
+Kind stored_as(EngineRig& rig, std::uint64_t version) {
+  return rig.run(rig.engine->store("k", std::to_string(version), of_version(version), rig.now)).kind;
+}
+
+TEST(Version, AWriteCarriesTheFloorOnThatAnInvalidationHadLeft) {
+  Two two;
+  const std::string key = "k";
+  two.a.run(two.a.engine->invalidate({&key, 1}, {}, two.a.now, 7));
+  const OperationId first = begin(two.a, {"k"}), second = begin(two.b, {"k"});
+  two.settle();
+  two.pass(3s);  // both are renewed
+  two.a.run(end(two.a, first));
+  EXPECT_EQ(two.stored("k"), "<intent>");
+  EXPECT_TRUE(two.b.run(end(two.b, second)).held);
+  EXPECT_EQ(two.stored("k"), "<floor>");
+  EXPECT_EQ(stored_as(two.b, 6), Kind::not_stored);
+  const OperationId load = two.a.load("k");
+  two.settle();
+  LoadResult lagging;
+  lagging.payload = "six";
+  lagging.store = of_version(6);
+  two.a.finish_load(lagging);
+  two.settle();
+  EXPECT_EQ(two.a.value(*two.a.outcome(load)), "six");
+  EXPECT_EQ(two.stored("k"), "<pass>");
+  EXPECT_EQ(stored_as(two.b, 7), Kind::stored);
+}
+
+TEST(Version, AWriteLeavesTheVersionOfTheValueItDroppedAsAFloorForAMinute) {
+  Two two;
+  ASSERT_EQ(stored_as(two.a, 7), Kind::stored);
+  const OperationId writing = begin(two.b, {"k"});
+  two.settle();
+  two.b.run(end(two.b, writing));
+  EXPECT_EQ(two.stored("k"), "<floor>");
+  EXPECT_EQ(two.a.engine->stats().damaged, 0u);
+  two.pass(50s);
+  EXPECT_EQ(stored_as(two.a, 6), Kind::not_stored);
+  two.pass(11s);
+  EXPECT_EQ(stored_as(two.a, 6), Kind::stored);
+}
+
+TEST(Version, TheFloorOutlivesAWriterWhoDied) {
+  Two two;
+  ASSERT_EQ(stored_as(two.a, 7), Kind::stored);
+  begin(two.b, {"k"});
+  two.settle();
+  two.b.refuse_connections = true;
+  two.b.cut();
+  for (int n = 0; n < 30; ++n) two.a.pass(100ms);
+  const OperationId load = two.a.load("k");
+  two.a.settle();
+  ASSERT_EQ(two.a.loads.size(), 1u);
+  LoadResult lagging;
+  lagging.payload = "six";
+  lagging.store = of_version(6);
+  two.a.finish_load(lagging);
+  two.a.run(load);
+  EXPECT_EQ(two.stored("k"), "<pass>");
+}
+
+TEST(Version, OnMemoryAnInvalidationThatNamesOneLeavesAFloorToo) {
+  EngineRig rig(false);
+  const std::string key = "k";
+  rig.run(rig.engine->invalidate({&key, 1}, {}, rig.now, 7));
+  EXPECT_EQ(stored_as(rig, 6), Kind::not_stored);
+  const OperationId load = rig.load("k");
+  LoadResult lagging;
+  lagging.payload = "six";
+  lagging.store = of_version(6);
+  rig.finish_load(lagging);
+  EXPECT_EQ(rig.value(rig.run(load)), "six");
+  EXPECT_EQ(rig.found("k"), "<none>");
+  EXPECT_EQ(stored_as(rig, 7), Kind::stored);
+  EXPECT_EQ(stored_as(rig, 8), Kind::stored);
+  const OperationId writing = begin(rig, {"k"});
+  rig.run(end(rig, writing));
+  EXPECT_EQ(stored_as(rig, 7), Kind::not_stored) << "of the value that was dropped";
+  rig.pass(61s);
+  EXPECT_EQ(stored_as(rig, 7), Kind::stored);
+  rig.run(rig.engine->invalidate({&key, 1}, {}, rig.now, 9));
+  rig.run(rig.invalidate({"k"}));
+  EXPECT_EQ(stored_as(rig, 1), Kind::stored) << "what names no version forgets them, as in Redis";
+}
+
 TEST(Fresh, AReadMayAskForLessThanTheStaleness) {
   EngineRig rig;
   rig.connect();

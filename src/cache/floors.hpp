@@ -1,0 +1,46 @@
+// Owns: on memory://, the versions that invalidations and writes named: what is older is not stored for a while. In Redis a floor stands in the
+// key's place. Bounded: when it is full, what does not fit is forgotten, as Redis forgets when it is full.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/time.hpp"
+
+namespace tiercel {
+
+class Floors {
+ public:
+  static constexpr std::size_t kKeysMax = 10'000;
+
+  void raise(std::string_view key, std::uint64_t version, Timestamp until, Timestamp now) {
+    if (floors_.size() >= kKeysMax)
+      std::erase_if(floors_, [now](const auto& floor) { return floor.second.until <= now; });
+    const auto at = floors_.find(key);
+    if (at == floors_.end()) {
+      if (floors_.size() < kKeysMax) floors_.emplace(key, Floor{version, until});
+    } else if (at->second.until <= now || at->second.version <= version) {
+      at->second = {version, until};
+    }
+  }
+  bool above(std::string_view key, std::uint64_t version, Timestamp now) const {
+    const auto at = floors_.find(key);
+    return at != floors_.end() && at->second.until > now && at->second.version > version;
+  }
+  void forget(std::string_view key) {
+    if (const auto at = floors_.find(key); at != floors_.end()) floors_.erase(at);
+  }
+  void clear() { floors_.clear(); }
+
+ private:
+  struct Floor {
+    std::uint64_t version;
+    Timestamp until;
+  };
+  std::map<std::string, Floor, std::less<>> floors_;
+};
+
+}  // namespace tiercel
