@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -102,13 +103,13 @@ def test_a_def_function_is_refreshed_in_a_thread(redis_server: Server) -> None:
     @cache.cached(prefix="plain", expire=10, early=EAGER)
     def plain(number: int) -> int:
         loads[number] += 1
-        time.sleep(0.05)
+        threading.Event().wait(0.05)
         return loads[number]
 
     assert [plain(number) for number in ENTRIES] == [1] * len(ENTRIES)
     answers = [plain(number) for number in ENTRIES]
     deadline = time.monotonic() + 5
     while sum(loads.values()) == len(ENTRIES) and time.monotonic() < deadline:
-        time.sleep(0.01)
+        threading.Event().wait(0.01)
     assert sum(loads.values()) > len(ENTRIES)
     assert set(answers) <= {1, 2}
