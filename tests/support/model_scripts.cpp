@@ -125,10 +125,10 @@ class ModelRedis::Script {
     Tokens tokens;
     if (is_intent(before)) tokens = tokens_but(argument(1), number_at(argument(2), 1));
     const std::int64_t left = life_ms();
-    if (tokens.rest.empty() && argument(3).empty() && has_version(before) && before[3] != 0) {
+    if (tokens.rest.empty() && argument(3).empty() && left > 0 && has_version(before) && before[3] != 0) {
       const std::string floor = before.substr(0, 3) + '\4' + before.substr(4, 4) + argument(5) + before.substr(24, 8) +
                                 std::string(8, '\0') + before.substr(40);
-      redis_.put(key_, floor, std::max<std::int64_t>(left, 1));
+      redis_.put(key_, floor, left);
     } else if (tokens.rest.empty()) {
       replace(argument(3), argument(4));
     } else {
