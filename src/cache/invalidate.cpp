@@ -59,7 +59,7 @@ void InvalidateTask::replay(Core& core, Timestamp now) {
 }
 
 std::size_t InvalidateTask::window() const {
-  if (at_once_) return keys_.size() + tags_.size();
+  if (at_once_) return keys_.size() + tags_.size() + 1;  // and the any-tag
   return keys_sent_ < keys_.size() && !version_ ? kUnlinksMax : kOthersMax;
 }
 

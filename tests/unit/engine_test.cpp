@@ -576,6 +576,22 @@ TEST(RedisRefuses, NothingUnderATagIsServedWhileItsInvalidationIsRefused) {
   EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
 }
 
+TEST(RedisAway, WhatIsPendingGoesInFrontOfTheFirstRead) {
+  for (const bool by_tag : {true, false}) {
+    auto redis = std::make_shared<ModelRedis>();
+    EngineRig rig(true, 1, redis), other(true, 2, redis);
+    rig.connect();
+    other.connect();
+    other.cache("k", "old", {"t"});
+    rig.cut();
+    rig.run(by_tag ? rig.invalidate({}, {"t"}) : rig.invalidate({"k"}));
+    rig.pass(100ms);  // connected again
+    const OperationId load = rig.load("k", {"t"});
+    rig.settle();
+    EXPECT_FALSE(rig.outcome(load)) << "it is to load: " << (by_tag ? "the tag" : "the key") << " was owed to Redis";
+  }
+}
+
 TEST(RedisRefuses, NoKeyUnderAPatternWhoseInvalidationIsRefusedIsServed) {
   EngineRig rig;
   rig.connect();
