@@ -53,6 +53,7 @@ void WritingTask::start(Core& core, Timestamp now) {
     auto& before = planted::kept_for<std::vector<EntryRef>>()[this] = {};
     for (const std::string& key : keys_) before.push_back(core.memory.peek(key, now));
   }
+  restarts_ = core.restarts.count();
   if (!core.has_redis()) core.keep_floors(keys_, now);
   forget_locally(core);
   if (!core.has_redis() || count() == 0) return hold(core, true, now);
@@ -183,7 +184,8 @@ void WritingTask::finish_end(Core& core) {
   forget_locally(core);
   Outcome outcome;
   outcome.kind = error_ ? Outcome::Kind::pending : Outcome::Kind::invalidated;
-  outcome.held = held_ && !error_;
+  // What stands in a server that was restarted may have come back with its snapshot, and have been gone before.
+  outcome.held = held_ && !error_ && restarts_ == core.restarts.count();
   outcome.degraded = error_.has_value();
   outcome.error = error_;
   if (planted::is(planted::Bug::restoring_rollback)) {

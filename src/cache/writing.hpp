@@ -48,6 +48,7 @@ class WritingTask final : public Task {
   OperationId end_ = 0;
   unsigned outstanding_ = 0;
   bool held_ = true;  // throughout, by all that Redis has answered
+  std::uint64_t restarts_ = 0;  // noticed before it began
   Timestamp settled_at_{};
   std::optional<Error> error_;
   State state_ = State::beginning;

@@ -585,7 +585,8 @@ TEST(RedisAway, WhatIsPendingGoesInFrontOfTheFirstRead) {
     other.cache("k", "old", {"t"});
     rig.cut();
     rig.run(by_tag ? rig.invalidate({}, {"t"}) : rig.invalidate({"k"}));
-    rig.pass(100ms);  // connected again
+    rig.pass(200ms);
+    ASSERT_EQ(rig.engine->stats().redis_state, "ready");
     const OperationId load = rig.load("k", {"t"});
     rig.settle();
     EXPECT_FALSE(rig.outcome(load)) << "it is to load: " << (by_tag ? "the tag" : "the key") << " was owed to Redis";

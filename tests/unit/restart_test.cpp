@@ -86,6 +86,21 @@ TEST(Restart, WhatMemoryHoldsIsNotVerifiedByARecordThatCameBack) {
   EXPECT_EQ(two.a.found("k"), "<none>");
 }
 
+TEST(Restart, AnAnnouncedWriteThatWasInterruptedByOneWasNotHeld) {
+  for (const auto after : {AfterRestart::trust, AfterRestart::distrust}) {
+    Pair two(after);
+    const std::vector<std::string> keys{"k"};
+    const OperationId writing = two.a.engine->begin_writing(keys, {}, {}, two.a.now);
+    ASSERT_EQ(two.a.run(writing).kind, Kind::announced);
+    two.redis->save();
+    two.b.run(two.b.invalidate({"k"}));  // it is gone ...
+    two.redis->roll_back(kOther);  // ... and comes back
+    two.a.cut();
+    for (int tries = 0; tries < 100 && two.a.engine->stats().redis_state != "ready"; ++tries) two.a.pass(10ms);
+    EXPECT_FALSE(two.a.run(two.a.engine->end_writing(writing, two.a.now)).held);
+  }
+}
+
 // The read leaves in the same write as the check of the root, and is answered behind it.
 TEST(Restart, NoReadOfTheNewSessionGoesByTheOldRoot) {
   Pair two(AfterRestart::distrust);
