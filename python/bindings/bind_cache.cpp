@@ -226,6 +226,10 @@ void bind_cache(nb::module_& m) {
       .def("_abandon", &CacheCore::abandon)
       .def("_find", &find, "key"_a.none())
       .def("_look", &look, "key"_a.none())
+      .def("_expect_changes",
+           [](CacheCore& c) {
+             if (c.alive()) c.engine->expect_changes(now());
+           })
       .def("_forget",
            [](CacheCore& c, nb::handle key) {
              KeyText name;

@@ -29,6 +29,14 @@ Dice::Seed seed_of(const nb::bytes& bytes) {
   return seed;
 }
 
+redis::TrackingWish tracking_wish(std::string_view name) {
+  using redis::TrackingWish;
+  return name == "optin"       ? TrackingWish::optin
+         : name == "broadcast" ? TrackingWish::broadcast
+         : name == "off"       ? TrackingWish::off
+                               : TrackingWish::automatic;
+}
+
 // The engine's settings from tiercel._settings.Settings.
 EngineSettings engine_settings(nb::handle from) {
   const auto number = [&](const char* name) { return nb::cast<double>(from.attr(name)); };
@@ -45,6 +53,7 @@ EngineSettings engine_settings(nb::handle from) {
   settings.breaker_rest = seconds(number("breaker_rest"));
   settings.value_bytes_max = count("value_bytes_max");
   settings.pending_max = count("pending_max");
+  settings.tracking = tracking_wish(nb::cast<std::string>(from.attr("tracking")));
   settings.connections_max = static_cast<unsigned>(count("max_connections"));
   if (nb::cast<bool>(from.attr("in_memory"))) return settings;
   RedisTarget target;
@@ -152,6 +161,8 @@ nb::dict stats_dict(const EngineStats& stats) {
   TIERCEL_STAT(identified);
   TIERCEL_STAT(restarts);
   TIERCEL_STAT(restarted_at);
+  TIERCEL_STAT(protocol);
+  TIERCEL_STAT(scripts);
 #undef TIERCEL_STAT
   made["redis_latency"] = latency(stats.redis_latency);
   made["load_latency"] = latency(stats.load_latency);

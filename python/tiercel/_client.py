@@ -48,6 +48,9 @@ _CLIENT_ALLOWED: Final = {
     "UNPAUSE",
 }
 
+# What these answer is a map; in RESP2 it comes as a flat array.
+_MAPS: Final = (["HGETALL"], ["CONFIG", "GET"])
+
 
 class Client:
     """Raw commands. Keys are Redis' own: those of the cache stand under `<namespace>:v:`.
@@ -59,7 +62,11 @@ class Client:
         self._cache = cache
 
     async def execute(self, *arguments: Argument) -> Any:
-        """One command. Bulk strings come as str (bytes where they are not UTF-8), maps as dict, sets as list."""
+        """One command. Bulk strings come as str (bytes where they are not UTF-8), maps as dict, sets as list.
+
+        Behind a proxy that speaks RESP2 alone, HGETALL and CONFIG GET give a dict too; other maps come as flat lists, and
+        what RESP3 knows as booleans and numbers with a point as integers and texts.
+        """
         words = [_encode(argument, position) for position, argument in enumerate(arguments)]
         _refuse(words)
         outcome = await self._cache._command(words)
@@ -74,6 +81,8 @@ class Client:
         if outcome.reply_is_error:
             text = str(reply)
             raise (Unavailable if text.startswith(("LOADING", "MASTERDOWN", "CLUSTERDOWN")) else RedisError)(text)
+        if isinstance(reply, list) and _answers_a_map(words) and len(reply) % 2 == 0:
+            reply = dict(zip(reply[::2], reply[1::2], strict=True))
         return _decode(reply)
 
     async def get(self, key: Argument) -> str | None:
@@ -114,6 +123,11 @@ class Client:
                 yield key
             if str(cursor) == "0":
                 return
+
+
+def _answers_a_map(words: list[bytes]) -> bool:
+    upper = [word.decode(errors="replace").upper() for word in words[:2]]
+    return upper in _MAPS or upper[:1] in _MAPS
 
 
 def _encode(argument: object, position: int) -> bytes:

@@ -48,6 +48,7 @@ class SettingsKeywords(TypedDict, total=False):
     after_restart: str
     breaker_overruns: int | str
     breaker_rest: _Time
+    tracking: str
     max_connections: int | str
     pending_max: int | str
     enabled: bool | str
@@ -82,6 +83,7 @@ class Settings:
     after_restart: str = "trust"
     breaker_overruns: int = 3
     breaker_rest: float = 1.0
+    tracking: str = "auto"
     max_connections: int = 2
     pending_max: int = 10_000
     enabled: bool = True
@@ -165,6 +167,7 @@ READERS: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "after_restart": functools.partial(read.choice, among=("trust", "distrust")),
     "breaker_overruns": functools.partial(read.count, least=1),
     "breaker_rest": read.time,
+    "tracking": functools.partial(read.choice, among=("auto", "optin", "broadcast", "off")),
     "max_connections": functools.partial(read.count, least=1, most=1_024),
     "pending_max": functools.partial(read.count, least=1, most=10_000_000),
     "enabled": read.flag,

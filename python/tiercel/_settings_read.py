@@ -111,6 +111,13 @@ def flag(value: object, name: str) -> bool:
     return known
 
 
+def choice(value: object, name: str, *, among: tuple[str, ...]) -> str:
+    shown = text(value, name).strip().lower()
+    if shown not in among:
+        raise ConfigurationError(f"{name}: {_short(value)} is none of {', '.join(among)}")
+    return shown
+
+
 def file(value: object, name: str) -> str | None:
     """A file that can be read now: a wrong path is told at construction, not at the first connection."""
     if value is None:

@@ -33,7 +33,9 @@ class RedisStats(TypedDict):
     error: str  # the last one; empty if ready
     address: str  # without user and password
     version: str
-    tracking: bool  # the server pushes what changes; without, entries in memory are kept for `staleness` at most
+    tracking: str  # how the server tells of changes: optin, broadcast, off (entries in memory are kept for `staleness` at most)
+    protocol: int  # 3 or 2 (RESP); 0: not connected
+    scripts: bool  # it runs scripts for us; without, what is loaded is not stored in Redis
     identified: bool  # the server tells its run_id, so that a restart or failover is noticed
     restarts: int  # and failovers that were noticed: `after_restart` says what that means
     restarted_at: float | None  # when the last one was noticed: seconds since 1970, by the server's clock
@@ -98,7 +100,9 @@ def stats_of(engine: dict[str, Any], address: str) -> Stats:
         "error": engine.get("redis_error", ""),
         "address": address,
         "version": engine.get("redis_version", ""),
-        "tracking": engine.get("tracking", False),
+        "tracking": engine.get("tracking", "off"),
+        "protocol": count("protocol"),
+        "scripts": engine.get("scripts", True),
         "identified": engine.get("identified", False),
         "restarts": count("restarts"),
         "restarted_at": engine.get("restarted_at") or None,

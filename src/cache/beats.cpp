@@ -5,7 +5,8 @@
 namespace tiercel {
 
 bool Beats::serves(Core& core, std::string_view key, Timestamp now) const {
-  if (!core.remote->tracks()) return false;
+  if (!core.remote->tracks() || core.remote->tells_late())
+    return false;  // late: its reply does not show that all was told
   const EntryRef entry = core.memory.peek(key, now);
   return entry && entry->generation() == core.remote->generation() &&
          core.tags.check(*entry) == TagTable::Check::current;

@@ -281,7 +281,7 @@ void Core::key_pushed(std::string_view key, Timestamp now) {
   memory.erase(key);
   for (Flight* flight : flights.of(key)) {
     flight->key_moved();
-    if (flight->sealed_by_push()) flights.seal(*flight);
+    if (flight->sealed_by_push(*this)) flights.seal(*flight);
   }
   wake_waiting(key, now);
 }
@@ -304,6 +304,7 @@ void Core::wake_waiting(std::string_view key, Timestamp now) {
 }
 
 void Core::wake_all_waiting(Timestamp now) {
+  for (Flight* flight : flights.where([](const Flight&) { return true; })) flight->key_moved();
   const auto all = std::exchange(waiting_, {});
   for (const auto& [key, woken] : all) {
     for (const TaskId id : woken) {
@@ -321,6 +322,14 @@ void Core::tag_changed(std::string_view tag) {
 
 void Core::any_tag_changed() {
   seal_hurt(flights.where([](const Flight& flight) { return flight.awaits_tags(); }));
+}
+
+void Core::tag_pushed(std::string_view tag) {
+  if (!remote->tells_late() || tag == kRootTag) return tag_changed(tag);
+  ++changes_;
+  tags.drop(tag);
+  seal_hurt(flights.where(
+      [this, tag](const Flight& flight) { return flight.has_tag(tag) && !flight.outlasts_pushes(*this); }));
 }
 
 std::size_t Core::forget_matching(std::string_view pattern) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -122,7 +123,8 @@ class Core {
   EntryRef usable_entry(std::string_view key, Timestamp now, bool count_use, Timestamp since, bool* outage = nullptr);
   // What a read that begins at `begun` demands; nullopt: no less than `staleness`.
   Timestamp since(Timestamp begun, std::optional<Duration> fresh = {}) const {
-    return begun - std::min(fresh.value_or(settings.staleness), settings.staleness);
+    const Timestamp believed{Duration{believed_from.load(std::memory_order_acquire)}};
+    return std::max(begun - std::min(fresh.value_or(settings.staleness), settings.staleness), believed);
   }
   std::optional<Seen> look(std::string_view key, Timestamp now);
   bool put_in_memory(const EntryRef& entry, Timestamp now);
@@ -136,7 +138,7 @@ class Core {
   void key_pushed(std::string_view key, Timestamp now);  // the server says that it changed: by another, or by ourselves
   void tag_changed(std::string_view tag);  // by a write of our own
   void tag_pushed(
-      std::string_view tag);  // changed, or given a longer life: for what is being loaded, the stamps decide
+      std::string_view tag);  // the server says that it changed, or lives longer: by another, or by ourselves
   void any_tag_changed();  // some tag did: loads whose tags are not known yet may carry it
   std::size_t keys_changed_matching(std::string_view pattern);  // returns how many left memory
   std::size_t forget_matching(std::string_view pattern);  // memory alone; any thread
@@ -169,6 +171,7 @@ class Core {
   Beats beats;
   Restarts restarts;
   Remote* remote = nullptr;  // null on memory://
+  std::atomic<std::int64_t> believed_from{0};  // what could have missed a change before is not believed without asking
   Timestamp present{};  // of the owner's present call
   Timestamp release_due = kNever;  // when expired memory is next looked at
   Timestamp replay_not_before{};  // a replay that Redis refused is not tried again at once

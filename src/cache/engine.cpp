@@ -20,13 +20,15 @@ namespace tiercel {
 
 namespace {
 
-redis::SessionOptions session_options(const EngineSettings& settings, Connection which) {
+redis::SessionOptions session_options(const EngineSettings& settings, const KeySpace& names, Connection which) {
   redis::SessionOptions options;
   options.user = settings.redis->user;
   options.password = settings.redis->password;
   options.database = settings.redis->database;
   options.client_name = settings.redis->client_name;
-  options.tracking = which == Connection::tracked;
+  options.tracking = which == Connection::tracked ? settings.tracking : redis::TrackingWish::off;
+  options.prefixes = {names.value(""), names.tag(""), names.root(), names.any_tag()};
+  if (which == Connection::tracked) options.probe = {"EVAL", std::string(script::kProbe), "1", names.root()};
   options.value_bytes_max = settings.value_bytes_max + (1u << 17);   // the record's header and tags
   if (which == Connection::tracked) {
     options.heartbeat_every = settings.staleness / 3;
@@ -40,10 +42,11 @@ redis::SessionOptions session_options(const EngineSettings& settings, Connection
 struct Engine::Impl {
   Impl(EngineSettings settings, const Dice::Seed& seed) : core(std::move(settings), seed) {
     if (!core.has_redis()) return;
-    tracked = std::make_unique<Link>(core, Connection::tracked, session_options(core.settings, Connection::tracked));
+    tracked = std::make_unique<Link>(core, Connection::tracked,
+                                     session_options(core.settings, core.names, Connection::tracked));
     core.remote = tracked.get();
     if (core.settings.connections_max > 1) {
-      raw = std::make_unique<Link>(core, Connection::raw, session_options(core.settings, Connection::raw));
+      raw = std::make_unique<Link>(core, Connection::raw, session_options(core.settings, core.names, Connection::raw));
     }
   }
 
@@ -63,12 +66,16 @@ struct Engine::Impl {
 
   struct Shown {   // what stats() tells of the owner's state, from any thread
     std::string state, error, version;
-    bool tracking = false, identified = false;
+    std::string tracking = "off";
+    unsigned protocol = 0;
+    bool scripts = true;
+    bool identified = false;
   };
   mutable std::mutex shown_mutex;
   Shown shown;
   const char* shown_state = nullptr;
   std::uint64_t shown_changes = 0;
+  std::atomic<bool> shown_late{false};  // connected, and not told of changes before later answers
   std::atomic<std::uint64_t> shown_pending{0}, shown_overflows{0}, shown_writes{0}, shown_restarts{0};
   std::atomic<std::int64_t> shown_restarted_at{0};
 };
@@ -142,6 +149,13 @@ void Engine::forget_matching(std::string_view pattern) { impl_->core.forget_matc
 void Engine::forget_all() {
   impl_->core.memory.clear();
   impl_->core.tags.drop_all();
+}
+
+void Engine::expect_changes(Timestamp now) {
+  if (!impl_->shown_late.load(std::memory_order_acquire)) return;
+  std::atomic<std::int64_t>& from = impl_->core.believed_from;
+  const std::int64_t wanted = now.time_since_epoch().count();
+  for (std::int64_t held = from.load(); held < wanted && !from.compare_exchange_weak(held, wanted);) {}
 }
 
 void Engine::count_decode_failure() { impl_->core.counters.decode_failures.add(); }
@@ -446,6 +460,8 @@ EngineStats Engine::stats() const {
   stats.identified = shown.identified;
   stats.restarts = impl_->shown_restarts.load(std::memory_order_relaxed);
   stats.restarted_at = static_cast<double>(impl_->shown_restarted_at.load(std::memory_order_relaxed)) / 1e6;
+  stats.protocol = shown.protocol;
+  stats.scripts = shown.scripts;
   stats.pending = impl_->shown_pending.load(std::memory_order_relaxed);
   stats.pending_overflows = impl_->shown_overflows.load(std::memory_order_relaxed);
   stats.redis_writes = impl_->shown_writes.load(std::memory_order_relaxed);
@@ -473,7 +489,11 @@ void Engine::Impl::publish_state() {
   if (tracked) {
     if (!tracked->ready() && tracked->session.last_error()) now.error = tracked->session.last_error()->message();
     now.version = tracked->session.server_version();
-    now.tracking = tracked->tracks();
+    now.tracking = name_of(tracked->session.tracking());
+    now.protocol = tracked->ready() ? tracked->session.facts().protocol : 0;
+    now.scripts = tracked->runs_scripts();
+    const bool told_in_time = tracked->session.tracking() == redis::Tracking::optin;
+    shown_late.store(tracked->ready() && !told_in_time, std::memory_order_release);
     now.identified = tracked->server_id().known();
   }
   const std::lock_guard lock(shown_mutex);

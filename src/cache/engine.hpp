@@ -18,6 +18,7 @@
 #include "base/time.hpp"
 #include "entry/record.hpp"
 #include "memory/entry.hpp"
+#include "redis/tracking.hpp"
 #include "resp/value.hpp"
 
 namespace tiercel {
@@ -54,6 +55,7 @@ struct EngineSettings {
   Duration pass_for =
       std::chrono::seconds{1};  // after a load that failed or is not stored, everybody loads for himself
   std::size_t pending_max = 10'000;  // invalidations kept while Redis is away; beyond: the root is renewed
+  redis::TrackingWish tracking = redis::TrackingWish::automatic;  // how the server is to tell of changes
   unsigned connections_max = 2;  // 1: raw commands share the tracked connection
 };
 
@@ -172,7 +174,9 @@ struct EngineStats {
   std::string redis_state;  // "none" (memory://), "connecting", "ready", "resting" (breaker), "away", "failed"
   std::string redis_error;  // last one, empty if ready
   std::string redis_version;
-  bool tracking = false;
+  std::string tracking = "off";  // how the server tells of changes: "optin", "broadcast", "off"
+  unsigned protocol = 0;  // 3 or 2; 0: not connected yet
+  bool scripts = true;  // it runs what stores under a lease
   bool identified = false;  // Redis tells which server it is, so that a restart is noticed
   std::uint64_t restarts = 0;  // and failovers that were noticed
   double restarted_at = 0;  // when the last one was: seconds since 1970, by the server's clock
@@ -210,6 +214,9 @@ class Engine {
   void forget_tag(std::string_view tag);  // entries with this tag are looked at again before they are served
   void forget_matching(std::string_view pattern);
   void forget_all();
+  // A change made elsewhere is known of, and was confirmed before `now`: where the server's pushes have not told of it by its next answer (no tracking,
+  // broadcast), what memory and loads under way have of before is given to nobody without asking Redis. Nothing while Redis is away.
+  void expect_changes(Timestamp now);
   void count_decode_failure();
   void count_verify_failure();
   const EngineSettings& settings() const;

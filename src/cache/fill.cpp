@@ -77,7 +77,8 @@ bool Fill::set(Core& core, Task& task, Timestamp now) {
     if (!core.submit(task, ask::step(ask::written), std::span(set).first(options_.usable_for ? 5 : 3), now))
       return false;
   }
-  return read_back(core, task, record, now);
+  ++outstanding_;
+  return core.remote->tells_late() || read_back(core, task, now);
 }
 
 bool Fill::swap(Core& core, Task& task, std::string_view expected, Timestamp now) {
@@ -88,14 +89,18 @@ bool Fill::swap(Core& core, Task& task, std::string_view expected, Timestamp now
   const std::string life = options_.usable_for ? milliseconds(*options_.usable_for) : "0";
   if (!core.run_script(task, ask::step(ask::written), script::kSwap, record, {expected, encoded(core, now), life}, now))
     return false;
-  return read_back(core, task, record, now);
+  ++outstanding_;
+  return core.remote->tells_late() || read_back(core, task, now);
 }
 
-bool Fill::read_back(Core& core, Task& task, std::string_view record, Timestamp now) {
-  ++outstanding_;
+// Behind the write, so that what is pushed because of it comes first. A server that tells late has told by the time its reply to the write is here.
+bool Fill::read_back(Core& core, Task& task, Timestamp now) {
   if (!core.remote->tracks()) return true;
+  const std::string record = core.names.value(entry_->key());
   const std::array<std::string_view, 4> getrange{"GETRANGE", record, "0", "63"};
-  if (core.read_behind(task, ask::step(ask::header), getrange, now)) ++outstanding_;
+  const bool asked = core.remote->tells_late() ? core.submit(task, ask::step(ask::header), getrange, now, true)
+                                               : core.read_behind(task, ask::step(ask::header), getrange, now);
+  outstanding_ += asked ? 1 : 0;
   return true;
 }
 
@@ -103,7 +108,7 @@ std::string Fill::encoded(Core& core, Timestamp now) const {
   return encode_record(header(core, now), stamps_, {}, entry_->payload());
 }
 
-void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now) {
+void Fill::reply(Core& core, Task& task, Step step, const resp::Value& value, Timestamp now) {
   --outstanding_;
   if (step.kind == ask::written) {
     written_ = value.is_ok() || (value.type == resp::Value::Type::integer && value.integer == 1);
@@ -116,6 +121,8 @@ void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now)
     } else if (!core.remote->tracks() && !core.pending.covers(entry_->key())) {
       entry_->tags_current_at.store(epoch_, std::memory_order_relaxed);  // no push will tell more; its age bounds it
       core.put_in_memory(entry_, now);
+    } else if (core.remote->tells_late()) {
+      read_back(core, task, now);
     }
   } else if (step.kind == ask::header && written_ && value.is_string()) {
     const Result<Header> seen = decode_header(value.text);
@@ -127,6 +134,7 @@ void Fill::reply(Core& core, Step step, const resp::Value& value, Timestamp now)
 
 // A tag must outlive what is filled under it: forgotten sooner, it would only cost misses; but a cache that forgets is not one.
 bool Fill::extend_tags(Core& core, Task& task, Timestamp now) {
+  if (!core.remote->runs_scripts()) return true;
   for (std::size_t index = 0; index < stamps_.size(); ++index) {
     const TagStamp& tag = stamps_[index];
     if (tag.name == kRootTag) continue;

@@ -30,7 +30,7 @@ class Fill {
   bool set(Core& core, Task& task, Timestamp now);
   // Only in the place of the record with this stamp.
   bool swap(Core& core, Task& task, std::string_view expected, Timestamp now);
-  void reply(Core& core, Step step, const resp::Value& value, Timestamp now);
+  void reply(Core& core, Task& task, Step step, const resp::Value& value, Timestamp now);
   // What Redis refused is kept in memory for as long as a load is good without it.
   void keep_by_age(Core& core, Timestamp now);
 
@@ -42,7 +42,7 @@ class Fill {
 
  private:
   bool extend_tags(Core& core, Task& task, Timestamp now);
-  bool read_back(Core& core, Task& task, std::string_view record, Timestamp now);
+  bool read_back(Core& core, Task& task, Timestamp now);
   std::string encoded(Core& core, Timestamp now) const;
   Header header(Core& core, Timestamp now) const;
 

@@ -12,7 +12,9 @@ namespace {
 
 constexpr unsigned kRoundsMax = 64;  // of bids and wake-ups; then the loader runs without a lease
 constexpr unsigned kOtherLeasesMax = 2;  // that came and brought no value
-constexpr Duration kPollEvery = std::chrono::milliseconds{50};  // where the server does not tell of changes
+constexpr Duration kPollFirst =
+    std::chrono::milliseconds{10};  // where the server does not tell of changes; doubled ...
+constexpr unsigned kPollDoublings = 4;  // ... up to 160 ms, and anywhere between half and five quarters of that
 constexpr Duration kLeaseSlack = std::chrono::milliseconds{20};  // clocks differ by half a round trip
 
 // So long nobody else is elected: its load is not slower than last time by more than half.
@@ -81,7 +83,7 @@ void Flight::reply(Core& core, Step step, const resp::Value& value, Timestamp no
     lookup_.reply(core, *this, step, value, now);
     if (lookup_.done()) found(core, now);
   } else if (state_ == State::filling && fill_ && step.kind >= ask::tag_kept) {
-    fill_->reply(core, step, value, now);
+    fill_->reply(core, *this, step, value, now);
     if (fill_->done()) filled(core, now);
   }
   // Replies to a look-up given up meanwhile belong to nobody.
@@ -136,6 +138,10 @@ void Flight::refresh(Core& core, Timestamp now) {
   expected_ = seen.stamp;
   if (seen.header && seen.header->has_version) stands_ = seen.header->version;
   if (lookup_.tag_written()) return load_beside_a_write(core, now);
+  if (!core.remote->runs_scripts()) {  // the old value can only go, and not while it is good
+    const bool good = options_.behind && now < lookup_.entry()->facts().fresh_until;
+    return good ? land_hit(core, lookup_.entry(), false, now) : load(core, Store::nowhere, now);
+  }
   if (!options_.behind) return load(core, Store::over_value, now);
   // Refreshed by another since it was decided.
   if (options_.early > 0 && !lookup_.entry()->is_early(now, options_.early)) return land_hit(core, lookup_.entry(), false, now);
@@ -190,6 +196,7 @@ void Flight::decide(Core& core, Timestamp now) {
 }
 
 void Flight::bid(Core& core, Timestamp now) {
+  if (!core.remote->runs_scripts()) return load(core, Store::memory, now);
   state_ = State::bidding;
   generation_ = 0;
   as_of_ = now;
@@ -209,11 +216,17 @@ void Flight::wait(Core& core, const Header& lease, Timestamp now) {
   waited_for_ = stamp;
   if (now >= patient_until_ || other_leases_ > kOtherLeasesMax) return load(core, Store::nowhere, now);
   Timestamp until = std::min(patient_until_, now + (lease.fresh_until - core.server_now(now)) + kLeaseSlack);
-  if (!core.remote->tracks()) until = std::min(until, now + kPollEvery);
+  if (!core.remote->tracks()) until = std::min(until, now + next_poll(core));
   core.wait_for(key_, id);
   core.wake_at(*this, until);
   // The push that would end the wait came between the lease's reply and those of the tags.
   if (moved_) woken(core, now);
+}
+
+// With jitter, so that those who began to wait together do not ask together.
+Duration Flight::next_poll(Core& core) {
+  const Duration usual = kPollFirst * (1u << std::min(polls_++, kPollDoublings));
+  return Duration{static_cast<Duration::rep>(static_cast<double>(usual.count()) * (0.5 + 0.75 * core.dice.unit()))};
 }
 
 void Flight::woken(Core& core, Timestamp now) {
@@ -240,6 +253,7 @@ void Flight::load(Core& core, Store store, Timestamp now) {
   if (!stores_in_redis()) as_of_ = now;
   // Its key alone does not tell of changes to tags that are not known yet.
   if (options_.tags_of_result && !(late_ && late_->tracked_on() == generation_)) generation_ = 0;
+  if (store == Store::under_lease && core.remote->tells_late()) generation_ = 0;
   if (!options_.skip_value) core.counters.misses.add();
   if (stores_in_redis()) stamps_ = lookup_.captured(core);
   else if (store == Store::memory) stamps_ = core.local_stamps(options_.tags);
@@ -276,9 +290,13 @@ void Flight::take_renewal(Core& core, Step step, const resp::Value& value) {
   core.flights.seal(*this);  // another's lease, or an invalidation, stands there now
 }
 
-bool Flight::sealed_by_push() const {
-  if (state_ == State::bidding || state_ == State::waiting) return false;
+bool Flight::sealed_by_push(const Core& core) const {
+  if (state_ == State::bidding || state_ == State::waiting || outlasts_pushes(core)) return false;
   return !(state_ == State::loading && lease_ && lease_->renewing());
+}
+
+bool Flight::outlasts_pushes(const Core& core) const {
+  return core.remote->tells_late() && state_ == State::loading && store_ == Store::under_lease;
 }
 
 // Where it stands no more, nothing happens.
@@ -417,6 +435,8 @@ void Flight::fill(Core& core, Timestamp now) {
     remove_quietly(core, key_, now);
   }
   if (!to_redis && fill_->refused()) forget_old(core);
+  if (options_.skip_value && core.has_redis() && core.remote->ready() && !core.remote->runs_scripts())
+    remove_quietly(core, key_, now);  // the old value can only go
   const bool newer_held = version && core.holds_newer(key_, *version, now);
   // Another flight was faster than one that took too long to be joined: what that brought is newer.
   const bool overtaken = core.flights.joinable(key_) != this && core.memory.peek(key_, now);

@@ -44,7 +44,10 @@ class Flight final : public Task {
   bool may_be_joined(const Core& core, Timestamp now, std::optional<Duration> fresh) const;
   bool loading() const { return state_ == State::loading; }
   // A push of its key says that somebody changed it; not while something of its own is under way, which reads the key again behind itself.
-  bool sealed_by_push() const;
+  bool sealed_by_push(const Core& core) const;
+  // Where the server tells late, a push may be that of our own bid. What is loaded under a lease then goes by its lease and its stamps alone, and
+  // is joined no longer than its age allows.
+  bool outlasts_pushes(const Core& core) const;
   // Nobody joins it any more. What it is loading by now may be older than the change, so it is not stored; what it will load is not.
   void mark_sealed() {
     outdated_ = outdated_ || (state_ >= State::loading && !planted::is(planted::Bug::stamp_after_load));
@@ -69,6 +72,7 @@ class Flight final : public Task {
   void decide(Core& core, Timestamp now);
   void bid(Core& core, Timestamp now);
   void wait(Core& core, const Header& lease, Timestamp now);
+  Duration next_poll(Core& core);
   void load(Core& core, Store store, Timestamp now);
   void start_loader(Core& core, Timestamp now);
   void take_renewal(Core& core, Step step, const resp::Value& value);
@@ -102,7 +106,7 @@ class Flight final : public Task {
   Timestamp as_of_{}, load_started_{}, patient_until_ = kNever;
   std::optional<std::uint64_t> stands_;  // the version of the value that a refresh goes over
   std::string waited_for_;  // the stamp of the lease that is waited for
-  unsigned rounds_ = 0, other_leases_ = 0;
+  unsigned rounds_ = 0, other_leases_ = 0, polls_ = 0;
   std::uint32_t generation_ = 0;  // of the session on which its key is tracked; 0: on none
   bool outdated_ = false;
   bool moved_ = false;  // since the key was last read

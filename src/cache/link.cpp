@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/rungs.hpp"
 #include "cache/scripts.hpp"
 #include "cache/tag_fetch.hpp"
 
@@ -56,7 +57,7 @@ void Link::on_invalidated(std::string_view redis_key) {
     case KeySpace::Kind::value:
       return core_.key_pushed(named->name, now_);
     case KeySpace::Kind::tag:
-      return core_.tag_changed(named->name);
+      return core_.tag_pushed(named->name);
     case KeySpace::Kind::root:
       return core_.tag_changed(kRootTag);
     case KeySpace::Kind::any_tag:
@@ -82,11 +83,10 @@ void Link::on_ready() {
   if (which_ == Connection::tracked) {
     if (announced_ == Announced::away || announced_ == Announced::failed) core_.counters.reconnects.add();
     if (announced_ != Announced::ready) {
-      core_.notice(
-          Event::Level::info,
-          "connected to Redis " + session.server_version() +
-              (session.tracks() ? "" : ", which does not let us track keys: memory holds values for `staleness` only"));
+      core_.notice(Event::Level::info,
+                   "connected to Redis " + session.server_version() + rungs_in_short(session.facts()));
     }
+    tell_rungs();
     core_.tags.drop_all();
     core_.breaker.answered();
     core_.replay_not_before = now_;
@@ -116,6 +116,18 @@ void Link::on_down(const Error& why) {
   }
   announced_ = why.code == ErrorCode::closed ? Announced::nothing : now_is;
   tell_waiting();
+}
+
+// What the server has ended by itself, in mid-life.
+void Link::on_untracked() {
+  ++changes_;
+  tell_rungs();
+}
+
+void Link::tell_rungs() {
+  std::string warning = rungs_below(session.facts(), core_.settings.tracking);
+  if (warning != rungs_told_ && !warning.empty()) core_.notice(Event::Level::warning, warning);
+  rungs_told_ = std::move(warning);
 }
 
 void Link::tell_waiting() {

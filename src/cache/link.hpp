@@ -1,5 +1,5 @@
 // Owns: one session as the cache sees it: submits for tasks, hands replies back to them, turns pushes into coherence, tells of changes of
-// state once each. The only file of the cache, with engine.cpp, that knows redis::Session.
+// state, and of what the server does not give, once each. The only file of the cache, with engine.cpp, that knows redis::Session.
 #pragma once
 
 #include <string>
@@ -17,6 +17,8 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   // Remote
   bool ready() const override { return session.state() == redis::Session::State::ready; }
   bool tracks() const override { return session.tracks(); }
+  bool tells_late() const override { return session.tracking() == redis::Tracking::broadcast; }
+  bool runs_scripts() const override { return session.facts().answers_probe; }
   bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
               bool tracked) override;
   void beat(Timestamp now) override { session.beat(now); }
@@ -45,8 +47,10 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   void on_invalidated(std::string_view redis_key) override;
   void on_flushed() override;
   void on_heartbeat() override;
+  void on_untracked() override;
   void on_ready() override;
   void on_down(const Error& why) override;
+  void tell_rungs();
   void tell_waiting();
 
   Core& core_;
@@ -55,6 +59,7 @@ class Link final : public Remote, public LinkState, private redis::SessionListen
   Announced announced_ = Announced::nothing;
   ServerId server_id_;
   std::uint64_t changes_ = 0;
+  std::string rungs_told_;  // the last warning of rungs below the wished ones: told again when it changes
 };
 
 }  // namespace tiercel

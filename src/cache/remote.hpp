@@ -24,6 +24,9 @@ class Remote {
   virtual ~Remote() = default;
   virtual bool ready() const = 0;              // connected, handshake done
   virtual bool tracks() const = 0;             // the server tells us of changes to what we read with `tracked`
+  virtual bool tells_late()
+      const = 0;  // ... but perhaps behind replies of the same pass of the server's loop: broadcast
+  virtual bool runs_scripts() const = 0;  // without them nothing can be stored under a lease
   // Queues a command whose reply goes to the task. False: too much is in flight, or not connected; nothing was queued.
   virtual bool submit(std::span<const std::string_view> arguments, TaskId task, Step step, Timestamp now,
                       bool tracked) = 0;

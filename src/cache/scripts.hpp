@@ -7,6 +7,9 @@
 
 namespace tiercel::script {
 
+// Does nothing: whether scripts are known and permitted at all.
+inline constexpr std::string_view kProbe = "return 1";
+
 // Compare and set. ARGV: the stamp that must be there ("": nothing of ours), what to put in its place ("": nothing), its life in milliseconds ("0":
 // no end). 1: done; 0: another stamp is there. Fills, passes, releases, renewals and the taking of a record that may not be served are all this.
 inline constexpr std::string_view kSwap =

@@ -27,7 +27,7 @@ void StoreTask::reply(Core& core, Step step, const resp::Value& value, Timestamp
     return;
   }
   if (step.kind == ask::written) core.key_changed(key_);   // the reply comes first, the push after it
-  fill_->reply(core, step, value, now);
+  fill_->reply(core, *this, step, value, now);
   if (!fill_->done()) return;
   if (fill_->superseded())
     return refuse(

@@ -25,7 +25,7 @@ std::size_t TagFetch::want(std::string_view name, bool capture) {
 }
 
 bool TagFetch::recall(const Core& core, std::size_t index) {
-  if (!core.remote->tracks()) return false;   // nobody would have told us of a change
+  if (!core.remote->tracks() || core.remote->tells_late()) return false;  // nobody may have told us of a change yet
   std::optional<TagKnown>& known = items_[index].known;
   known = core.tags.find(items_[index].name);
   if (known && known->local) known.reset();

@@ -1,6 +1,7 @@
 #include "redis/handshake.hpp"
 
 #include <charconv>
+#include <utility>
 #include <vector>
 
 #include "redis/errors.hpp"
@@ -70,54 +71,112 @@ std::optional<ServerTime> server_time(const resp::Value& reply) {
   return ServerTime{Duration{*seconds * 1'000'000 + *micros}};
 }
 
+namespace {
+
+using Words = std::vector<std::string_view>;
+
+// Commands into the output, and their slots.
+class Saying {
+ public:
+  Saying(std::string& out, Slots& slots, Timestamp now) : out_(out), slots_(slots), now_(now) {}
+  void say(Slot::Kind kind, const Words& words) {
+    resp::append_command(out_, words);
+    slots_.push({.kind = kind, .token = {}, .sent = now_});
+  }
+  void select(const SessionOptions& options) {
+    if (options.database == 0) return;
+    const std::string database = std::to_string(options.database);
+    say(Slot::Kind::select, {"SELECT", database});
+  }
+  void broadcast(const SessionOptions& options) {
+    Words words{"CLIENT", "TRACKING", "ON", "BCAST"};
+    for (const std::string& prefix : options.prefixes) words.insert(words.end(), {"PREFIX", prefix});
+    say(Slot::Kind::broadcast, words);
+  }
+  // What the server is asked about itself, in either protocol.
+  void questions(const SessionOptions& options) {
+    if (!options.probe.empty()) say(Slot::Kind::probe, Words(options.probe.begin(), options.probe.end()));
+    say(Slot::Kind::info, {"INFO", "server"});
+    say(Slot::Kind::time, {"TIME"});
+    for (const std::string_view script : options.scripts) say(Slot::Kind::script, {"SCRIPT", "LOAD", script});
+    say(Slot::Kind::ping, {"PING"});
+  }
+
+ private:
+  std::string& out_;
+  Slots& slots_;
+  Timestamp now_;
+};
+
+bool has_credentials(const SessionOptions& options) { return !options.user.empty() || !options.password.empty(); }
+
+// Not a server's no to us, but a server's, or a proxy's, not knowing what was said.
+bool is_not_understood(const Error& error, std::string_view reply) {
+  return error.code == ErrorCode::too_old || reply.starts_with("NOPERM") ||
+         (error.code == ErrorCode::refused && error.advice.empty());
+}
+
+}  // namespace
+
 void Handshake::begin(const SessionOptions& options, std::string& out, Slots& slots, Timestamp now) {
   facts_ = {};
-  const auto ask = [&](Slot::Kind kind, std::span<const std::string_view> words) {
-    resp::append_command(out, words);
-    slots.push({.kind = kind, .token = {}, .sent = now});
-  };
-  std::vector<std::string_view> hello{"HELLO", "3"};
-  if (!options.user.empty() || !options.password.empty()) {
+  unheard_ = broadcast_due_ = false;
+  Saying saying(out, slots, now);
+  Words hello{"HELLO", "3"};
+  if (has_credentials(options))
     hello.insert(hello.end(),
                  {"AUTH", options.user.empty() ? "default" : std::string_view{options.user}, options.password});
-  }
   if (!options.client_name.empty()) hello.insert(hello.end(), {"SETNAME", options.client_name});
-  ask(Slot::Kind::hello, hello);
-  const std::string database = std::to_string(options.database);
-  if (options.database != 0) ask(Slot::Kind::select, std::vector<std::string_view>{"SELECT", database});
-  if (options.tracking) ask(Slot::Kind::tracking, std::vector<std::string_view>{"CLIENT", "TRACKING", "ON", "OPTIN"});
-  ask(Slot::Kind::info, std::vector<std::string_view>{"INFO", "server"});
-  ask(Slot::Kind::time, std::vector<std::string_view>{"TIME"});
-  for (const std::string_view script : options.scripts)
-    ask(Slot::Kind::script, std::vector<std::string_view>{"SCRIPT", "LOAD", script});
-  ask(Slot::Kind::ping, std::vector<std::string_view>{"PING"});
+  saying.say(Slot::Kind::hello, hello);
+  saying.select(options);
+  if (options.tracking == TrackingWish::broadcast) saying.broadcast(options);
+  else if (options.tracking != TrackingWish::off)
+    saying.say(Slot::Kind::tracking, {"CLIENT", "TRACKING", "ON", "OPTIN"});
+  saying.questions(options);
+}
+
+bool Handshake::go_on(const SessionOptions& options, std::string& out, Slots& slots, Timestamp now) {
+  Saying saying(out, slots, now);
+  if (std::exchange(unheard_, false)) {
+    Words auth{"AUTH"};
+    if (!options.user.empty()) auth.push_back(options.user);
+    auth.push_back(options.password);
+    if (has_credentials(options)) saying.say(Slot::Kind::auth, auth);
+    if (!options.client_name.empty()) saying.say(Slot::Kind::name, {"CLIENT", "SETNAME", options.client_name});
+    saying.select(options);
+    saying.say(Slot::Kind::id, {"CLIENT", "ID"});
+    saying.questions(options);
+    return true;
+  }
+  if (std::exchange(broadcast_due_, false) && options.tracking == TrackingWish::automatic) {
+    saying.broadcast(options);
+    return true;
+  }
+  return false;
 }
 
 std::optional<Error> Handshake::take(const Slot& slot, const resp::Value& reply, ServerOffset& clock, Timestamp now) {
+  using Type = resp::Value::Type;
+  if (unheard_) return std::nullopt;
   switch (slot.kind) {
     case Slot::Kind::hello:
       return take_hello(reply);
+    case Slot::Kind::auth:
+      if (reply.is_error()) return classify(reply.text);
+      return reply.is_ok() ? std::nullopt : std::optional{surprise("AUTH")};
     case Slot::Kind::select:
       if (reply.is_error()) return classify(reply.text);
       return reply.is_ok() ? std::nullopt : std::optional{surprise("SELECT")};
     case Slot::Kind::tracking:
-      if (reply.is_error()) return unless_permanent(reply);
-      if (!reply.is_ok()) return surprise("CLIENT TRACKING");
-      facts_.tracks = true;
-      return std::nullopt;
+      return take_tracking(reply, Tracking::optin);
+    case Slot::Kind::broadcast:
+      return take_tracking(reply, Tracking::broadcast);
+    case Slot::Kind::probe:
+      return take_probe(reply);
     case Slot::Kind::info:
       return take_info(reply, slot, clock, now);
     case Slot::Kind::time:
-      if (!reply.is_error()) {
-        const auto time = server_time(reply);
-        if (!time) return surprise("TIME");
-        clock.learn(*time, slot.sent, now);
-        return std::nullopt;
-      }
-      if (auto error = unless_permanent(reply)) return error;
-      if (clock.known()) return std::nullopt;  // from INFO
-      return Error{ErrorCode::refused, "the server tells its time neither by TIME nor by INFO",
-                   "let the ACL of this user have TIME"};
+      return take_time(reply, slot, clock, now);
     case Slot::Kind::script:
       if (reply.is_error()) {
         facts_.script_digests.emplace_back();
@@ -126,23 +185,32 @@ std::optional<Error> Handshake::take(const Slot& slot, const resp::Value& reply,
       if (!reply.is_string()) return surprise("SCRIPT LOAD");
       facts_.script_digests.emplace_back(reply.text.substr(0, kDigestBytesMax));
       return std::nullopt;
+    case Slot::Kind::name:
+      return reply.is_error() ? unless_permanent(reply) : std::nullopt;
+    case Slot::Kind::id:
+      if (reply.is_error()) return unless_permanent(reply);
+      if (reply.type == Type::integer && reply.integer > 0)
+        facts_.client_id = static_cast<std::uint64_t>(reply.integer);
+      return std::nullopt;
     case Slot::Kind::ping:
       if (reply.is_error()) return unless_permanent(reply);
-      return reply.type == resp::Value::Type::simple_string ? std::nullopt : std::optional{surprise("PING")};
+      return reply.type == Type::simple_string ? std::nullopt : std::optional{surprise("PING")};
     case Slot::Kind::kill:
       if (reply.is_error()) return unless_permanent(reply);
-      return reply.type == resp::Value::Type::integer ? std::nullopt : std::optional{surprise("CLIENT KILL")};
+      return reply.type == Type::integer ? std::nullopt : std::optional{surprise("CLIENT KILL")};
     default:
       return surprise("a command that is none of the handshake's");
   }
 }
 
 std::optional<Error> Handshake::take_hello(const resp::Value& reply) {
-  if (reply.is_error()) return classify(reply.text);
-  if (reply.type == resp::Value::Type::array) {
-    return Error{ErrorCode::too_old, "the server answers in RESP2",
-                 "RESP3 is needed: Redis 6.2 or Valkey, or later, without a proxy in between"};
+  if (reply.is_error()) {
+    Error why = classify(reply.text);
+    if (!is_not_understood(why, reply.text)) return why;
+    return fall_back(std::move(why));
   }
+  if (reply.type == resp::Value::Type::array)
+    return fall_back({ErrorCode::too_old, "HELLO 3 was answered in RESP2", ""});
   if (reply.type != resp::Value::Type::map) return surprise("HELLO");
   std::int64_t protocol = 0;
   for (std::size_t i = 0; i + 1 < reply.items.size(); i += 2) {
@@ -154,6 +222,50 @@ std::optional<Error> Handshake::take_hello(const resp::Value& reply) {
   }
   if (protocol != 3) return surprise("HELLO");
   return unless_recent(facts_.version);
+}
+
+std::optional<Error> Handshake::fall_back(Error why) {
+  facts_.protocol = 2;
+  facts_.hello_refused = std::move(why);
+  unheard_ = true;
+  return std::nullopt;
+}
+
+std::optional<Error> Handshake::take_tracking(const resp::Value& reply, Tracking asked_for) {
+  if (!reply.is_error()) {
+    if (!reply.is_ok()) return surprise("CLIENT TRACKING");
+    facts_.tracking = asked_for;
+    return std::nullopt;
+  }
+  if (auto error = unless_permanent(reply)) return error;
+  if (!facts_.tracking_refused) facts_.tracking_refused = classify(reply.text);
+  broadcast_due_ = asked_for == Tracking::optin && !reply.text.starts_with("NOPERM");
+  return std::nullopt;
+}
+
+// What passes by itself, or concerns the data, says nothing about the command.
+std::optional<Error> Handshake::take_probe(const resp::Value& reply) {
+  if (!reply.is_error()) return std::nullopt;
+  if (auto error = unless_permanent(reply)) return error;
+  Error why = classify(reply.text);
+  if (!is_not_understood(why, reply.text)) return std::nullopt;
+  facts_.answers_probe = false;
+  facts_.probe_refused = std::move(why);
+  return std::nullopt;
+}
+
+std::optional<Error> Handshake::take_time(const resp::Value& reply, const Slot& slot, ServerOffset& clock,
+                                          Timestamp now) {
+  if (!reply.is_error()) {
+    const auto time = server_time(reply);
+    if (!time) return surprise("TIME");
+    clock.learn(*time, slot.sent, now);
+    return std::nullopt;
+  }
+  if (auto error = unless_permanent(reply)) return error;
+  if (clock.known()) return std::nullopt;  // from INFO
+  return Error{ErrorCode::refused, "the server tells its time neither by TIME nor by INFO",
+               "let the ACL of this user, or the proxy in between, have TIME"};
 }
 
 std::optional<Error> Handshake::take_info(const resp::Value& reply, const Slot& slot, ServerOffset& clock,

@@ -54,7 +54,9 @@ void Session::beat(Timestamp now) {
 }
 
 Session::State Session::state() const { return impl_->state; }
-bool Session::tracks() const { return impl_->tracking && !impl_->reply_untracked; }
+bool Session::tracks() const { return impl_->tracking != Tracking::off && !impl_->reply_untracked; }
+Tracking Session::tracking() const { return impl_->tracking; }
+const ServerFacts& Session::facts() const { return impl_->handshake.facts(); }
 const std::string& Session::server_version() const { return impl_->version; }
 const std::string& Session::run_id() const { return impl_->handshake.facts().run_id; }
 std::uint64_t Session::client_id() const { return impl_->handshake.facts().client_id; }
@@ -75,7 +77,7 @@ Session::Submitted Session::Impl::submit(std::span<const std::string_view> argum
     return Submitted::full;
   Slot slot{.kind = Slot::Kind::command, .token = token, .sent = now};
   std::string& out = writing();
-  if (tracked && tracking) {
+  if (tracked && tracking == Tracking::optin) {
     out.append("*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n");
     slot.caching_owed = true;
   }

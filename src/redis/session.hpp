@@ -16,6 +16,8 @@
 #include "base/dice.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "redis/server_facts.hpp"
+#include "redis/tracking.hpp"
 #include "resp/value.hpp"
 
 namespace tiercel::redis {
@@ -37,6 +39,7 @@ class SessionListener {
   virtual void on_invalidated(std::string_view redis_key) = 0;
   virtual void on_flushed() = 0;  // a null push: everything
   virtual void on_heartbeat() {}  // TIME was answered: the watermark has moved
+  virtual void on_untracked() {}  // the server has ended tracking by itself: facts() say why
   virtual void on_ready() = 0;  // handshake done; the first commands may be submitted
   virtual void on_down(const Error& why) = 0;  // was ready, or could not become it
 };
@@ -45,8 +48,10 @@ struct SessionOptions {
   std::string user, password;  // empty: no AUTH; user empty: "default"
   unsigned database = 0;
   std::string client_name;  // CLIENT SETNAME; empty: none
-  // CLIENT TRACKING ON OPTIN; if the server refuses it, go on without: tracks() is false.
-  bool tracking = true;
+  // What the server refuses for good is gone without: facts() tell.
+  TrackingWish tracking = TrackingWish::automatic;
+  std::vector<std::string> prefixes;  // of the keys that are of interest in broadcast mode; none: all
+  std::vector<std::string> probe;  // a harmless command, to learn whether its kind is known and permitted; empty: none
   // Loaded with the handshake, so that they can be run by their digests. Not permitted: script_digest() is empty.
   std::vector<std::string_view> scripts;
   // A longer bulk is read past and given as resp::Value::Type::oversized.
@@ -101,6 +106,8 @@ class Session {
   // During on_reply of a command submitted as tracked: whether the server has in truth remembered this very read.
   // Ask there, not before.
   bool tracks() const;
+  Tracking tracking() const;  // the rung of this connection
+  const ServerFacts& facts() const;  // of the last handshake
   const std::string& server_version() const;  // "7.0.15"; empty before the first handshake
   const std::string& run_id() const;  // from INFO server; empty if not permitted
   std::uint64_t client_id() const;
@@ -118,7 +125,8 @@ class Session {
   // The last that was not 0; written before the generation and the watermark that belong to it.
   std::uint32_t last_generation() const { return last_generation_.load(std::memory_order_acquire); }
   // The send time of the newest command whose reply has arrived. Published (release) after the pushes before that reply
-  // were told, and before its own on_reply.
+  // were told, and before its own on_reply. In broadcast mode the pushes of a pass may come behind its replies: there it
+  // is the newest whose reply had come when a command was sent that has been answered, too.
   Timestamp watermark() const { return Timestamp{Duration{watermark_.load(std::memory_order_acquire)}}; }
 
  private:

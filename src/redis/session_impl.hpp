@@ -73,9 +73,9 @@ struct Session::Impl {
   std::optional<Error> take_push(const resp::Value& push);
   std::optional<Error> take_reply(const resp::Value& reply, Timestamp now);
   std::optional<Error> take_caching(Slot& slot, const resp::Value& reply);
-  void take_command(const Slot& slot, const resp::Value& reply);
+  void take_command(const Slot& slot, const resp::Value& reply, Timestamp now);
   void take_heartbeat(const Slot& slot, const resp::Value& reply, Timestamp now);
-  void move_watermark(Timestamp sent);
+  void move_watermark(Timestamp sent, Timestamp now);
 
   Submitted submit(std::span<const std::string_view> arguments, ReplyToken token, Timestamp now, bool tracked);
   void owe(const Slot& slot);
@@ -102,8 +102,12 @@ struct Session::Impl {
   Output output;
   Slots slots;
   Handshake handshake;
-  bool tracking = false;
+  Tracking tracking = Tracking::off;
   bool reply_untracked = false;  // while a tracked command's reply is told whose CLIENT CACHING was refused
+  struct Answered {
+    Timestamp sent, at;
+  };
+  std::optional<Answered> answered;  // in broadcast mode: pushes of the same pass may still follow
   ServerOffset clock;
   std::string version;
   std::uint32_t last_generation = 0;

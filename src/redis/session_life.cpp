@@ -46,13 +46,15 @@ void Session::Impl::begin_handshake(Timestamp now) {
   parser.reset();
   output.clear();
   clock.forget();
-  tracking = false;
+  tracking = Tracking::off;
+  answered.reset();
   said_at = time_asked_at = heard_at = owed_since = now;
   handshake.begin(options, writing(), slots, now);
 }
 
 // The last reply that was owed has come. The predecessor is remembered until this connection, in use, takes its place.
 void Session::Impl::go_on_with_handshake(Timestamp now) {
+  if (handshake.go_on(options, writing(), slots, now)) return;
   const bool succeeds = predecessor && handshake.succeeds(*predecessor) && !planted::is(planted::Bug::zombies);
   if (!predecessor_ended && succeeds) {
     predecessor_ended = true;
@@ -66,7 +68,7 @@ void Session::Impl::become_ready(Timestamp now) {
   state = State::ready;
   error.reset();
   ready_since = now;
-  tracking = handshake.facts().tracks;
+  tracking = handshake.facts().tracking;
   version = handshake.facts().version;
   new_generation();
   face.watermark_.store(said_at.time_since_epoch().count(), std::memory_order_release);
@@ -98,7 +100,7 @@ void Session::Impl::go_down(const Error& why, State next, Timestamp now) {
   state = next;
   error = why;
   open_wished = false;
-  tracking = false;
+  tracking = Tracking::off;
   if (next == State::waiting) deadline = now + backoff.next(dice);
   if (next == State::failed) deadline = now + backoff.longest(dice);
   output.clear();

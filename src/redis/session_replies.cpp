@@ -57,7 +57,7 @@ std::optional<Error> Session::Impl::take_reply(const resp::Value& reply, Timesta
   const Slot slot = slots.pop();
   switch (slot.kind) {
     case Slot::Kind::command:
-      take_command(slot, reply);
+      take_command(slot, reply, now);
       return std::nullopt;
     case Slot::Kind::heartbeat:
       take_heartbeat(slot, reply, now);
@@ -76,17 +76,20 @@ std::optional<Error> Session::Impl::take_caching(Slot& slot, const resp::Value& 
   if (reply.is_ok()) return std::nullopt;
   slot.caching_refused = true;
   if (passes_by_itself(classify(reply.text).code)) return std::nullopt;
-  tracking = false;
+  const bool was_told = std::exchange(tracking, Tracking::off) == Tracking::off;
   // Not permitted: what was tracked still is. Anything else: the server is no longer in tracking mode, and has
   // forgotten us.
   if (!reply.text.starts_with("NOPERM")) new_generation();
+  if (was_told) return std::nullopt;
+  handshake.lose_tracking(classify(reply.text));
+  listener.on_untracked();
   return std::nullopt;
 }
 
-void Session::Impl::take_command(const Slot& slot, const resp::Value& reply) {
+void Session::Impl::take_command(const Slot& slot, const resp::Value& reply, Timestamp now) {
   if (reply.is_error() && reply.text.starts_with("MOVED "))
     new_generation();  // slots have moved: pushes may be missing
-  move_watermark(planted::is(planted::Bug::watermark_of_reply) ? heard_at : slot.sent);
+  move_watermark(planted::is(planted::Bug::watermark_of_reply) ? heard_at : slot.sent, now);
   reply_untracked = slot.caching_refused;
   listener.on_reply(slot.token, reply);
   reply_untracked = false;
@@ -96,13 +99,20 @@ void Session::Impl::take_heartbeat(const Slot& slot, const resp::Value& reply, T
   --heartbeats_owed;
   if (const auto time = server_time(reply))
     clock.learn(*time, slot.sent, now);  // an error tells no time, but that all is well
-  move_watermark(planted::is(planted::Bug::watermark_of_reply) ? now : slot.sent);
+  move_watermark(planted::is(planted::Bug::watermark_of_reply) ? now : slot.sent, now);
   if (heartbeat_wanted) send_heartbeat(now);
   listener.on_heartbeat();
 }
 
-// Not back: what stood behind a heartbeat that was shared for longer was asked earlier than that left.
-void Session::Impl::move_watermark(Timestamp sent) {
+// Not back: what stood behind a heartbeat that was shared for longer was asked earlier than that left. In broadcast mode one answer behind: a later
+// command, sent when a reply had come, ran in a later pass, so what the earlier pass had to push came before its own reply.
+void Session::Impl::move_watermark(Timestamp sent, Timestamp now) {
+  if (tracking == Tracking::broadcast) {
+    if (answered && sent <= answered->at) return;
+    const auto before = std::exchange(answered, Answered{sent, now});
+    if (!before) return;
+    sent = before->sent;
+  }
   const Timestamp to = std::max(face.watermark(), sent);
   face.watermark_.store(to.time_since_epoch().count(), std::memory_order_release);
 }

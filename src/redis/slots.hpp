@@ -18,7 +18,12 @@ struct Slot {
     command,  // of the listener
     hello,
     select,
+    auth,
+    name,
+    id,
     tracking,
+    broadcast,
+    probe,
     info,
     time,
     ping,

@@ -51,6 +51,16 @@ async def test_who_wrote_in_one_process_reads_it_in_another(redis_server: Server
             await write_and_read(by, one, two, prices)
 
 
+@pytest.mark.parametrize("tracking", ["off", "broadcast"])
+async def test_it_holds_where_the_server_does_not_tell_in_time(redis_server: Server, tracking: str) -> None:
+    prices = {"now": 0}
+    given: dict[str, Any] = {"op_timeout": 5, "staleness": 5, "tracking": tracking}
+    with Proxy(redis_server.port) as far:
+        far.delay = 0.05
+        async with Cache(redis_server.url(), **given) as one, Cache(far.url(), **given) as two:
+            await write_and_read("header", one, two, prices)
+
+
 async def write_and_read(by: Any, one: Cache, two: Cache, prices: dict[str, int]) -> None:
     options: dict[str, Any] = {"freshness_token": by, "identity_cookies": ["session"]}
     first, second = Shop(one, prices, **options), Shop(two, prices, **options)

@@ -66,16 +66,19 @@ class Real:
 
     def __init__(self, server: Server) -> None:
         self._sockets = [socket.create_connection((server.host, server.port), timeout=10) for _ in range(CLIENTS)]
+        self._barrier = socket.create_connection((server.host, server.port), timeout=10)
 
     def __enter__(self) -> Real:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for connection in self._sockets:
+        for connection in [*self._sockets, self._barrier]:
             connection.close()
 
     def run(self, client: int, commands: Sequence[Command]) -> list[bytes]:
         self._sockets[client].sendall(b"".join(map(encoded, commands)))
+        self._barrier.sendall(b"PING\r\n")  # sent later, so in no earlier pass of the server's: that pass is over then
+        assert self._barrier.recv(64) == b"+PONG\r\n"
         sent = []
         for connection in [
             self._sockets[client],
@@ -204,6 +207,62 @@ def test_random_commands_are_answered_and_pushed_alike(both: tuple[Model, Real],
         ours = list(map(comparable, model.run(client, commands)))
         theirs = list(map(comparable, real.run(client, commands)))
         assert ours == theirs, f"seed {seed}\n" + "\n".join(said[-12:])
+
+
+# ---- broadcast: told at the end of the server's pass, so only what was told is compared, not where among the replies
+
+
+PUSH = re.compile(rb">2\r\n\$10\r\ninvalidate\r\n\*(\d+)\r\n")
+TRACKING: list[Command] = [
+    (b"CLIENT", b"TRACKING", b"ON", b"OPTIN"),
+    (b"CLIENT", b"TRACKING", b"ON", b"BCAST"),
+    (b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", b"k0", b"PREFIX", b"x"),
+]
+
+
+def apart(sent: bytes) -> tuple[bytes, set[bytes]]:
+    """The replies, and the keys that were pushed among them."""
+    replies, keys = b"", set()
+    while (push := PUSH.search(sent)) is not None:
+        replies += sent[: push.start()]
+        sent = sent[push.end() :]
+        for _ in range(int(push[1])):
+            length, _, rest = sent.partition(b"\r\n")
+            keys.add(rest[: int(length[1:])])
+            sent = rest[int(length[1:]) + 2 :]
+    return comparable(replies + sent), keys
+
+
+@KINDS
+def test_broadcast_tells_of_the_same_keys(both: tuple[Model, Real], scripts: dict[str, bytes]) -> None:
+    model, real = both
+    for client, mode in enumerate(TRACKING):
+        for side in both:
+            side.run(client, [(b"CLIENT", b"TRACKING", b"OFF"), mode])
+    seed = random.randrange(1 << 32)
+    dice = random.Random(seed)
+    stamps = [bytes([65 + index]) * 16 for index in range(3)]
+    said: list[str] = []
+    told: set[bytes] = set()
+    for _ in range(STEPS // 3):
+        client, commands = dice.randrange(CLIENTS), one_write(dice, scripts, stamps)
+        said.append(f"{client}: {commands}")
+        ours = list(map(apart, model.run(client, commands)))
+        theirs = list(map(apart, real.run(client, commands)))
+        assert ours == theirs, f"seed {seed}\n" + "\n".join(said[-12:])
+        told |= theirs[2][1]
+    assert told == {b"k0"}
+
+
+@KINDS
+def test_broadcast_tells_behind_the_replies_of_its_pass_and_before_those_of_the_next(both: tuple[Model, Real]) -> None:
+    """What a watermark and a fill in that mode stand on."""
+    for side in both:
+        side.run(1, [(b"CLIENT", b"TRACKING", b"OFF"), TRACKING[1]])
+        own = side.run(1, [(b"SET", b"k0", b"v"), (b"GET", b"k0")])[1]
+        assert own == b"+OK\r\n$1\r\nv\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$2\r\nk0\r\n"
+        other = side.run(0, [(b"SET", b"k0", b"w")])[1] + side.run(1, [(b"GET", b"k0")])[1]
+        assert other == b">2\r\n$10\r\ninvalidate\r\n*1\r\n$2\r\nk0\r\n$1\r\nw\r\n"
 
 
 @KINDS

@@ -41,6 +41,9 @@ class Plan:
     subject: str = TIERCEL
     settings: Mapping[str, Any] = field(default_factory=dict)
     tags_of: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: TAGS_OF)
+    users: tuple[str, ...] = ()  # ACL lines of the server
+    login: str = ""  # of the workers
+    refuses: tuple[str, ...] = ()  # commands that the network between them does not know
     folders: tuple[Path, ...] = ()  # of further modules that the workers import
     proxied: bool = True  # False: no network that could be made to fail, nor costs time
 
@@ -58,10 +61,11 @@ class Ground:
     async def __aenter__(self) -> Ground:
         try:
             self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tiercel-reality-")))
-            self.server: Server = self._stack.enter_context(start(self.plan.kind))
+            self.server: Server = self._stack.enter_context(start(self.plan.kind, users=self.plan.users))
             self.source = Source.create(self.folder / "source", self.plan.tags_of)
             self._stack.callback(self.source.close)
-            self.proxies = [self._stack.enter_context(Proxy(self.server.port)) for _ in range(self.plan.workers)]
+            proxies = [Proxy(self.server.port, refuses=self.plan.refuses) for _ in range(self.plan.workers)]
+            self.proxies = [self._stack.enter_context(proxy) for proxy in proxies]
             self.crew: list[Crewman] = []
             self._stack.push_async_callback(self._stop_crew)
             self.crew.extend(await asyncio.gather(*(self.start_worker(number) for number in range(self.plan.workers))))
@@ -73,12 +77,15 @@ class Ground:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    def _url(self, number: int) -> str:
+        return self.proxies[number].url(login=self.plan.login) if self.plan.proxied else self.server.url()
+
     async def start_worker(self, number: int) -> Crewman:
         """Worker `number`, or its successor: a new process is a new Cache, and has a new name."""
         self._generations[number] += 1
         name = f"w{number}.{self._generations[number]}"
         given = {
-            "name": name, "url": (self.proxies[number] if self.plan.proxied else self.server).url(), "staleness": self.plan.staleness,
+            "name": name, "url": self._url(number), "staleness": self.plan.staleness,
             "settings": dict(self.plan.settings), "source": str(self.folder / "source"),
             "history": str(self.folder / f"{name}.history"), "tags_of": self.plan.tags_of, "subject": self.plan.subject,
         }  # fmt: skip

@@ -16,6 +16,7 @@ from reality.ground import Plan
 from reality.history import SECOND
 from reality.trial import Trial, some_seed, trial
 from support.binaries import KINDS, find
+from support.rungs import RUNGS, Rung
 
 SHORT = Plan("135", 6.0, staleness=0.3)
 
@@ -49,6 +50,17 @@ def test_a_cache_that_hears_nothing_of_others_is_found() -> None:
     deaf = Plan("1", 1.5, workers=2, staleness=0.3, subject="reality.planted:Deaf")
     found = {violation.kind for violation in asyncio.run(trial(deaf, [])).violations}
     assert {Kind.STALE, Kind.OLD_LOAD, Kind.BACK} & found and Kind.OWN_WRITE not in found
+
+
+@pytest.mark.parametrize("rung", RUNGS[1:], ids=lambda rung: rung.name)
+def test_no_rung_of_the_ladder_breaks_the_promise(rung: Rung) -> None:
+    """What a server does not give costs time, and no freshness. That these are those rungs: tests/integration/test_redis_ladder.py."""
+    plan = Plan(
+        "135", 3.0, staleness=0.3, settings=rung.settings, users=rung.users, login=rung.login, refuses=rung.refuses
+    )
+    done = asyncio.run(trial(plan))
+    assert [str(violation) for violation in done.violations] == []
+    assert len(done.history.reads) > 500 and any(one.confirmed for one in done.history.invalidations)
 
 
 @pytest.mark.long

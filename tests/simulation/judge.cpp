@@ -44,6 +44,7 @@ Duration lease_for(const Settings& settings) {
 
 constexpr Duration kAfterTrouble = std::chrono::seconds{2};   // for so long a key may be loaded by everybody
 constexpr Duration kAfterChange = std::chrono::milliseconds{200};
+constexpr Duration kPollMax = std::chrono::milliseconds{205};  // nobody pushes: waiters ask
 constexpr Duration kTimers = std::chrono::milliseconds{5};   // how late the simulation itself may be
 
 }  // namespace
@@ -182,8 +183,7 @@ void History::judge_waiter(const Operation& operation, const Outcome& outcome, T
   // A fill whose tags had changed by then serves nobody: whoever waited takes its place.
   if (of_key.invalidated.before(now).value_or(Timestamp{}) >= operation.begin - kAfterTrouble) return;
   const auto fill = std::lower_bound(of_key.fills.begin(), of_key.fills.end(), operation.begin);
-  const Duration polls = plan_.tracking ? Duration{0} : std::chrono::milliseconds{60};  // nobody pushes
-  const Duration patience = 6 * plan_.delay_max + kTimers + polls;
+  const Duration patience = 6 * plan_.delay_max + kTimers + (plan_.pushes() ? 3 * kPassMax : kPollMax);
   if (fill != of_key.fills.end() && now > *fill + patience)
     fail(Rule::waiter, operation.key, operation.words + " ended " + seconds(now - *fill) + " after the fill");
 }
@@ -193,7 +193,7 @@ void History::judge_idle(const Operation& operation, Timestamp now) {
   const Story& of_key = story(operation.key);
   if (!plan_.calm() || operation.kind != Kind::load || operation.refresh || !of_key.running.empty()) return;
   const Timestamp since = std::max({operation.begin, of_key.load_ended, of_key.disturbed, of_key.troubled});
-  const Duration polls = plan_.tracking ? Duration{0} : std::chrono::milliseconds{60};
+  const Duration polls = plan_.pushes() ? Duration{0} : kPollMax;
   const Duration patience = 8 * plan_.delay_max + 2 * kTimers + polls;
   if (now > since + patience)
     fail(Rule::idle, operation.key, operation.words + " waited for " + seconds(now - since) + ", and nobody loaded");
@@ -218,8 +218,8 @@ void History::check_stored(Timestamp now) {
     to_be_stored_.pop_front();
     const Load& load = loads_[index];
     const Story& of_key = story(load.key);
-    if (!load.first || load.refresh || of_key.invalidating > 0 || of_key.disturbed >= load.began - kAfterChange ||
-        of_key.troubled >= load.began - kAfterTrouble)
+    if (!load.first || load.refresh || !plan_.leases() || of_key.invalidating > 0 ||
+        of_key.disturbed >= load.began - kAfterChange || of_key.troubled >= load.began - kAfterTrouble)
       continue;
     const auto fill = std::lower_bound(of_key.fills.begin(), of_key.fills.end(), ended);
     if (fill == of_key.fills.end() || *fill > ended + patience)
@@ -229,14 +229,14 @@ void History::check_stored(Timestamp now) {
 
 void History::judge_herd(const Load& load, Timestamp now) {
   const Story& of_key = story(load.key);
-  if (!plan_.calm() || load.refresh || !plan_.tracking || of_key.invalidating > 0) return;
+  if (!plan_.calm() || load.refresh || !plan_.pushes() || !plan_.leases() || of_key.invalidating > 0) return;
   const Duration patience = lease_for(plan_.settings) - kTimers;
   for (const LoadIndex other : of_key.running) {
     if (now - loads_[other].began >= patience) return;  // who waited for that one may load for himself
   }
   for (const LoadIndex other : of_key.running) {
     const Load& first = loads_[other];
-    if (!first.leads || first.refresh || of_key.disturbed >= first.began - kAfterChange ||
+    if (!first.leads || first.refresh || !first.first || of_key.disturbed >= first.began - kAfterChange ||
         of_key.troubled >= first.began - kAfterTrouble)
       continue;
     return fail(Rule::herd, load.key,
@@ -285,7 +285,7 @@ void History::check_late(OperationIndex index, Timestamp now, Duration paused) {
 
 void History::check_agrees(OperationIndex index, const Outcome& outcome, std::uint64_t version) {
   const Operation& operation = operations_[index];
-  if (!outcome.entry || outcome.degraded)
+  if (!outcome.entry || (outcome.degraded && plan_.leases()))
     return fail(Rule::convergence, operation.key, operation.words + " had no value when all was well again");
   const auto load = load_of(operation, *outcome.entry);
   if (load && loads_[*load].version != version)

@@ -18,12 +18,13 @@ namespace {
 const std::set<Rule> kBrokenToday{};
 
 constexpr const char* kUsage =
-    "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--staleness 50ms] [--stories LINES] [--wire]\n"
-    "                 [--plant all|NAME] [--page FILE]\n"
+    "simulation_tests [--seeds N] [--from S] [--endless] [--expect none|RULE,RULE...] [--versions] [--staleness 50ms] [--rung NAME]\n"
+    "                 [--stories LINES] [--wire] [--plant all|NAME] [--page FILE]\n"
     "  runs N seeds from S on (default: 100 from 1). Rules that are expected to break are counted and do not fail a run\n"
     "  (default: what this engine is known to break; none: all must hold).\n"
     "  --endless goes on until one fails; --versions adds a key whose loads and stores name versions;\n"
     "  --staleness: that of every engine, in ms or s, instead of what each seed chooses;\n"
+    "  --rung: how much the server gives: optin, broadcast, off, resp2 or no_scripts (default: as the seed says);\n"
     "  --stories: how many lines are told of a run that failed; --wire: with the bytes;\n"
     "  --plant switches a planted bug on (a build with TIERCEL_PLANTED_BUGS), or each of them in turn (all): it must be caught\n"
     "  by a rule of its own; --page: a text that must have the same table.\n";
@@ -223,6 +224,13 @@ bool take_time(std::string_view text, std::optional<Duration>& time) {
   return true;
 }
 
+bool take_rung(std::string_view name, std::optional<Rung>& taken) {
+  for (int rung = 0; rung < kRungs; ++rung) {
+    if (name_of(static_cast<Rung>(rung)) == name) taken = static_cast<Rung>(rung);
+  }
+  return taken.has_value();
+}
+
 template <class Number>
 bool take_number(std::string_view text, Number& number) {
   const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -236,6 +244,7 @@ bool take_option(std::string_view name, std::string_view value, Options& options
   if (name == "--staleness") return take_time(value, options.run.focus.staleness);
   if (name == "--plant") return take_plant(value, options.plant);
   if (name == "--page") return options.page = value, true;
+  if (name == "--rung") return take_rung(value, options.run.focus.rung);
   if (name == "--expect") return take_rules(value, options.run.expected);
   return false;
 }

@@ -72,6 +72,7 @@ void Network::arrive(Wire& wire, Wire::Direction& direction) {
 void Network::bring(Wire& wire, Wire::Direction& direction, Wire::Piece piece) {
   if (&direction == &wire.up) {
     redis_.set_time(schedule_.now());
+    if (wire.ahead) end_pass();  // the server reads from a connection once in a pass
     trace_.add_bytes(schedule_.now(), "  Redis from " + wire.name + ": ", piece.last ? "end" : piece.bytes);
     piece.last ? redis_.disconnect(*wire.client) : redis_.feed(*wire.client, piece.bytes, schedule_.now());
     return carry();
@@ -81,18 +82,41 @@ void Network::bring(Wire& wire, Wire::Direction& direction, Wire::Piece piece) {
   piece.last ? wire.end->wire_ended(wire) : wire.end->wire_brought(wire, std::move(piece.bytes));
 }
 
+// Others have sent something, too, before Redis comes to its pushes. What it writes in mid-pass is for a client that had not taken all.
+bool Network::pass_goes_on() {
+  if (chance_.of(0.6)) return false;
+  schedule_.in(chance_.between(0us, kPassMax), [this] {
+    end_pass();
+    carry();
+  });
+  return true;
+}
+
+void Network::end_pass() {
+  redis_.end_pass();
+  for (const auto& wire : wires_) wire->ahead = false;
+}
+
 void Network::carry() {
   for (const auto& held : wires_) {
     Wire& wire = *held;
     if (wire.client == nullptr) continue;
-    std::string& out = wire.client->out;
-    if (!out.empty()) trace_.add_bytes(schedule_.now(), "  Redis to " + wire.name + ": ", out);
-    while (!out.empty()) {
-      const std::size_t size = chance_.of(0.7) ? out.size() : 1 + chance_.below(out.size());
-      push(wire, wire.down, {out.substr(0, size), false});
-      out.erase(0, size);
+    if (redis_.in_pass() && !wire.client->closed) {
+      if (wire.client->out.empty() || !chance_.of(0.1)) continue;
+      wire.ahead = true;
     }
+    send_out(wire);
     if (wire.client->closed && !std::exchange(wire.server_done, true)) push(wire, wire.down, {{}, true});
+  }
+}
+
+void Network::send_out(Wire& wire) {
+  std::string& out = wire.client->out;
+  if (!out.empty()) trace_.add_bytes(schedule_.now(), "  Redis to " + wire.name + ": ", out);
+  while (!out.empty()) {
+    const std::size_t size = chance_.of(0.7) ? out.size() : 1 + chance_.below(out.size());
+    push(wire, wire.down, {out.substr(0, size), false});
+    out.erase(0, size);
   }
 }
 

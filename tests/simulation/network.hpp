@@ -53,12 +53,15 @@ class Wire {
   Direction up, down;  // up: to Redis
   test::ModelRedis::Client* client = nullptr;
   bool server_done = false;  // the server's end is told
+  bool ahead = false;  // the server has written to it in mid-pass, because it still had something for it
 };
 
 class Network {
  public:
   Network(const Plan& plan, Schedule& schedule, Chance& chance, test::ModelRedis& redis, Trace& trace)
-      : plan_(plan), schedule_(schedule), chance_(chance), redis_(redis), trace_(trace) {}
+      : plan_(plan), schedule_(schedule), chance_(chance), redis_(redis), trace_(trace) {
+    if (plan.rung == Rung::broadcast) redis.pass_goes_on = [this] { return pass_goes_on(); };
+  }
 
   Wire& open(WireEnd& end, Connection which);
   void send(Wire& wire, std::string_view bytes);
@@ -78,6 +81,9 @@ class Network {
 
  private:
   static Duration slowness(const Wire::Direction& direction, Timestamp now);
+  bool pass_goes_on();
+  void end_pass();
+  void send_out(Wire& wire);
   Duration delay() { return chance_.between(plan_.delay_min, plan_.delay_max); }
   void push(Wire& wire, Wire::Direction& direction, Wire::Piece piece);
   void arrive(Wire& wire, Wire::Direction& direction);

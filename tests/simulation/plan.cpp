@@ -21,6 +21,11 @@ std::string_view name_of(Rule rule) {
   return names[static_cast<std::size_t>(rule)];
 }
 
+std::string_view name_of(Rung rung) {
+  static constexpr std::array<std::string_view, kRungs> names{"optin", "broadcast", "off", "resp2", "no_scripts"};
+  return names[static_cast<std::size_t>(rung)];
+}
+
 namespace {
 
 // Leases as the engine has them from the issue that brought them.
@@ -79,7 +84,7 @@ Plan::Plan(std::uint64_t seed, const Focus& focus)
   reads = chance.one({0.1, 0.5});
   life = chance.one<Duration>({0s, 60s, 1s, 200ms});
   fresh = chance.of(0.7) ? life : life / 2;
-  tracking = chance.of(0.93);
+  const bool tracks = chance.of(0.93);
   faults = some_faults(chance);
   if (focus.faults) faults = *focus.faults;
   const bool only_loads = faults.empty() && chance.of(0.5);
@@ -88,6 +93,12 @@ Plan::Plan(std::uint64_t seed, const Focus& focus)
     slow_loads = 0.05;
   }
   fault_every = chance.one<Duration>({150ms, 600ms, 2s});
+  Chance rungs(seed ^ 0x72756e67);  // of its own: what a seed has found stays found
+  rung = !tracks           ? rungs.one({Rung::off, Rung::resp2})
+         : rungs.of(0.1)   ? Rung::broadcast
+         : rungs.of(0.015) ? Rung::no_scripts
+                           : Rung::optin;
+  rung = focus.rung.value_or(rung);
   Chance more(seed ^ 0x6d6f7265);
   if (!focus.faults && !calm() && more.of(0.3)) faults.insert(Fault::roll_back);
   if (more.of(0.5)) settings.after_restart = AfterRestart::distrust;
@@ -114,7 +125,8 @@ std::string Plan::described() const {
   std::string text = std::to_string(processes) + " processes of " + std::to_string(callers) + " callers, " +
                      std::to_string(keys.size()) + " keys, " + ms(length) + ", delta " + ms(settings.staleness) +
                      ", network up to " + ms(delay_max) + ", loads of " + ms(load_mean) + ", life " + ms(life) +
-                     (tracking ? "" : ", no tracking") + (settings.memory_bytes_max == 0 ? ", no memory" : "") +
+                     (rung == Rung::optin ? "" : ", a server of rung " + std::string(name_of(rung))) +
+                     (settings.memory_bytes_max == 0 ? ", no memory" : "") +
                      (late_tags ? ", late tags" : "") + (trusts_restarts() ? "" : ", restarts distrusted");
   if (settings.outage_staleness > settings.staleness) text += ", delta of outages " + ms(settings.outage_staleness);
   if (calm()) return text + ", calm";

@@ -55,6 +55,13 @@ enum class Rule : std::uint8_t {
 inline constexpr int kRules = 15;
 std::string_view name_of(Rule rule);
 
+// How much the server of a run gives: the rungs of the ladder.
+enum class Rung : std::uint8_t { optin, broadcast, off, resp2, no_scripts };
+inline constexpr int kRungs = 5;
+std::string_view name_of(Rung rung);
+
+inline constexpr Duration kPassMax = std::chrono::microseconds{300};  // of Redis' loop over its connections
+
 struct Key {
   std::string name;
   std::vector<std::string> tags;
@@ -67,6 +74,7 @@ struct Focus {
   bool lags = false;  // loads that name a version and read an older one
   bool reads = false;  // most operations load nothing, so what is in memory stays as it is
   std::optional<Duration> staleness;  // instead of the one that the seed would choose
+  std::optional<Rung> rung;  // of the server, whatever the seed says
   std::optional<std::set<Fault>> faults;  // these, and no others; none: a calm run
   friend bool operator==(const Focus&, const Focus&) = default;
 };
@@ -87,7 +95,7 @@ struct Plan {
   double writes, announced, sets;  // shares of operations, and of writes
   double cancels, reads;  // shares of operations
   Duration life, fresh;  // of values; zero: without end
-  bool tracking;
+  Rung rung = Rung::optin;
   std::set<Fault> faults;
   Duration fault_every{};
 
@@ -95,6 +103,8 @@ struct Plan {
   bool trusts_restarts() const { return settings.after_restart == AfterRestart::trust; }
   bool late_tags = false;  // of most loads the tags come with the result
   bool is_versioned(std::string_view key) const { return key == "v0"; }
+  bool pushes() const { return rung != Rung::off && rung != Rung::resp2; }
+  bool leases() const { return rung != Rung::no_scripts; }
   bool calm() const { return faults.empty(); }
   std::string described() const;
 

@@ -23,7 +23,11 @@ World::World(std::uint64_t seed, const RunOptions& options)
   trace.lines_max = options.lines;
   planted::let_others_by(Process::let_others);
   redis.keep_log = false;
-  redis.refuse_tracking = !plan.tracking;
+  if (plan.rung == Rung::off) redis.refuse_tracking = true;
+  if (plan.rung == Rung::resp2) redis.refuse_hello = "ERR unknown command 'HELLO'";
+  if (plan.rung == Rung::broadcast) redis.refuse_optin = "ERR syntax error";
+  if (plan.rung == Rung::no_scripts)
+    redis.refuse_scripts = "NOPERM this user has no permissions to run the 'eval' command";
   redis.after = [this](const test::ModelRedis::Words& command) { watch(command); };
   for (unsigned number = 0; number < plan.processes; ++number)
     processes.push_back(std::make_unique<Process>(*this, number));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cache/scripts.hpp"
 #include "entry/key.hpp"
 #include "support/model_redis.hpp"
 
@@ -14,8 +15,9 @@ void ModelRedis::bulk(Client& client, std::string_view text) {
   client.out += text;
   client.out += "\r\n";
 }
+void ModelRedis::null(Client& client) { client.out += client.protocol == 3 ? "_\r\n" : "$-1\r\n"; }
 void ModelRedis::found(Client& client, const std::optional<std::string>& bytes) {
-  bytes ? bulk(client, *bytes) : void(client.out += "_\r\n");
+  bytes ? bulk(client, *bytes) : null(client);
 }
 void ModelRedis::integer(Client& client, std::int64_t value) { client.out += ":" + std::to_string(value) + "\r\n"; }
 void ModelRedis::error(Client& client, const std::string& text) { client.out += "-" + text + "\r\n"; }
@@ -28,6 +30,11 @@ bool ModelRedis::handshake(Client& client, const Words& command) {
   if (name == "CLIENT") return connection_command(client, command);
   if (name == "HELLO") {
     hello(client, command);
+  } else if (name == "AUTH") {
+    command.back() == password ? ok(client)
+                               : error(client, "WRONGPASS invalid username-password pair or user is disabled.");
+  } else if (name == "EVAL" && command[1] == script::kProbe) {
+    refuse_scripts.empty() ? integer(client, 1) : error(client, refuse_scripts);
   } else if (name == "TIME") {
     client.out += "*2\r\n";
     bulk(client, std::to_string(wall_us() / 1'000'000));
@@ -44,6 +51,7 @@ bool ModelRedis::handshake(Client& client, const Words& command) {
 }
 
 void ModelRedis::hello(Client& client, const Words& command) {
+  if (!refuse_hello.empty()) return error(client, refuse_hello);
   const auto auth = std::find(command.begin(), command.end(), "AUTH");
   if (!password.empty() && (auth == command.end() || *(auth + 2) != password)) {
     return error(client, auth == command.end() ? "NOAUTH HELLO must be called with the client already authenticated"
@@ -56,15 +64,17 @@ void ModelRedis::hello(Client& client, const Words& command) {
 
 bool ModelRedis::connection_command(Client& client, const Words& command) {
   const std::string& name = command[1];
-  if (name == "TRACKING" && refuse_tracking) {
-    error(client, "NOPERM this user has no permissions to run the 'client|tracking' command");
-  } else if (name == "TRACKING") {
-    client.tracking = command[2] == "ON";
-    if (!client.tracking) client.tracked.clear();
-    ok(client);
+  if (name == "TRACKING") {
+    start_tracking(client, command);
+  } else if (name == "CACHING" && (!client.tracking || client.broadcast)) {
+    error(
+        client,
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
   } else if (name == "CACHING") {
     client.caching_next = true;
     ok(client);
+  } else if (name == "ID") {
+    integer(client, static_cast<std::int64_t>(client.id));
   } else if (name == "KILL") {
     integer(client, kill(std::stoull(command.back())) ? 1 : 0);
   } else {

@@ -1,4 +1,4 @@
-// Owns: of the model of Redis, its connections, time, and tracking.
+// Owns: of the model of Redis, its connections and time.
 #include "support/model_redis.hpp"
 
 #include <algorithm>
@@ -9,21 +9,23 @@ namespace tiercel::test {
 ModelRedis::Client& ModelRedis::connect() {
   clients_.push_back(std::make_unique<Client>());
   clients_.back()->id = ++last_client_;
+  if (!refuse_hello.empty()) clients_.back()->protocol = 2;
   return *clients_.back();
 }
 
 void ModelRedis::disconnect(Client& client) {
   client.closed = true;
-  client.tracked.clear();
+  stop_tracking(client);
 }
 
 void ModelRedis::feed(Client& client, std::string_view bytes, Timestamp now) {
   now_ = now;
   if (client.closed) return;
   client.in.append(bytes);
+  in_pass_ = true;
   while (!client.closed) {
     const auto command = take(client.in);
-    if (!command) return;
+    if (!command) break;
     if (keep_log) log.push_back(*command);
     current_ = &client;
     run(client, *command);
@@ -32,6 +34,7 @@ void ModelRedis::feed(Client& client, std::string_view bytes, Timestamp now) {
     own_pushes_.clear();
     if (after) after(*command);
   }
+  if (!pass_goes_on || !pass_goes_on()) end_pass();
 }
 
 // One command, taken from the front; nullopt: not all of it is there.
@@ -160,7 +163,7 @@ void ModelRedis::describe(std::string& out) const {
   }
 }
 
-// ---- tracking
+// ---- expiry
 
 void ModelRedis::expire(const std::string& key) {
   const auto at = data_.find(key);
@@ -168,25 +171,5 @@ void ModelRedis::expire(const std::string& key) {
   data_.erase(at);
   changed(key);
 }
-
-// Pushed once to each client that has read the key since; to the one whose command it is, behind the reply.
-void ModelRedis::changed(const std::string& key) {
-  for (auto& client : clients_) {
-    if (client->closed || client->tracked.erase(key) == 0) continue;
-    if (client.get() == current_) own_pushes_.push_back(key);
-    else push(*client, key);
-  }
-}
-
-void ModelRedis::track(Client& client, const std::string& key) {
-  if (client.tracking && client.caching_next) client.tracked.insert(key);
-}
-
-void ModelRedis::push(Client& client, const std::string& key) {
-  client.out += ">2\r\n$10\r\ninvalidate\r\n*1\r\n";
-  bulk(client, key);
-}
-
-void ModelRedis::push_flushed(Client& client) { client.out += ">2\r\n$10\r\ninvalidate\r\n_\r\n"; }
 
 }  // namespace tiercel::test

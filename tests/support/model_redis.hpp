@@ -1,6 +1,7 @@
 // Owns: a small model of Redis for tests of the engine without sockets: the commands the engine uses and its scripts, opt-in tracking with pushes
-// in Redis' order (what a command changes is pushed to its own client behind its reply, to others at once), expiry in virtual time, and the faults a
-// test asks for. model_redis.cpp: connections, time, tracking; model_commands.cpp: commands; model_scripts.cpp: the scripts.
+// in Redis' order (what a command changes is pushed to its own client behind its reply, to others at once), broadcast tracking (pushed to all at the
+// end of a pass over the connections), RESP2, expiry in virtual time, and the faults a test asks for. model_redis.cpp: connections, time;
+// model_tracking.cpp: who is told of what; model_commands.cpp: commands; model_scripts.cpp: the scripts.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +24,11 @@ class ModelRedis {
   struct Client {
     std::uint64_t id = 0;
     std::string in, out;
-    bool tracking = false, caching_next = false;
+    unsigned protocol = 3;
+    bool tracking = false, broadcast = false, caching_next = false;
     bool closed = false;  // by either side: what it sends is lost; what stands in `out` was sent before
     std::set<std::string> tracked;
+    std::set<std::string> prefixes;  // in broadcast mode
     std::map<std::string, Words> scans;  // by cursor: the second page
   };
 
@@ -42,8 +45,15 @@ class ModelRedis {
   bool slow_scans = false;  // a scan that never ends: each page names another cursor
   bool anonymous = false;  // INFO does not tell the run_id
   std::string refuse_all;  // an error reply to everything but the handshake
-  bool refuse_tracking = false;
   bool refuse_script_load = false;
+  bool refuse_tracking = false;  // for want of permission
+  std::string refuse_optin, refuse_broadcast, refuse_hello,
+      refuse_scripts;  // an error reply; HELLO refused, it speaks RESP2
+  // Asked behind each write that came: the pass goes on, and commands of others follow before anything is pushed to those in broadcast mode. Whoever
+  // carries what stands in `out` should wait for the pass to end, as the server does.
+  std::function<bool()> pass_goes_on;
+  bool in_pass() const { return in_pass_; }
+  void end_pass();
   std::string password;  // required by HELLO ... AUTH
   std::string run_id = "0123456789abcdef0123456789abcdef01234567";
   std::vector<Words> log;  // every command, in order
@@ -58,7 +68,8 @@ class ModelRedis {
   void forget_quietly(const std::string& key) { data_.erase(key); }
   void flush_all();
   void expire_due();  // active expiry: whatever is past its deadline goes, and is pushed
-  void untrack(const std::string& key) { changed(key); }  // the tracking table was full
+  void untrack(const std::string& key) { push_to_readers(key); }  // the tracking table was full
+  void forget_tracking();  // of all its clients
   void forget_scripts() { scripts_.clear(); }
   void restart(const std::string& new_run_id, bool keeps_data);  // every connection ends, client ids begin anew
   void save() { saved_ = data_; }  // a snapshot
@@ -92,13 +103,19 @@ class ModelRedis {
   void run(Client& client, const Words& command);
   bool expired(const Held& held) const { return held.deadline_us != 0 && held.deadline_us <= wall_us(); }
   void expire(const std::string& key);
+
+  // model_tracking.cpp
+  void start_tracking(Client& client, const Words& command);
   void changed(const std::string& key);
+  void push_to_readers(const std::string& key);
   void track(Client& client, const std::string& key);
   static void push(Client& client, const std::string& key);
   void push_flushed(Client& client);
+  static void stop_tracking(Client& client);
 
   // model_commands.cpp
   static void bulk(Client& client, std::string_view text);
+  static void null(Client& client);
   static void found(Client& client, const std::optional<std::string>& bytes);
   static void integer(Client& client, std::int64_t value);
   static void error(Client& client, const std::string& text);
@@ -131,6 +148,8 @@ class ModelRedis {
   std::map<std::string, std::string> scripts_;  // by digest
   std::vector<std::unique_ptr<Client>> clients_;
   Client* current_ = nullptr;  // whose command runs
+  bool in_pass_ = false;
+  std::map<std::string, std::set<std::string>> to_broadcast_;  // by prefix
   Words own_pushes_;  // what that command changed and its own client had read: pushed behind the reply
 };
 

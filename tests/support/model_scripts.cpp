@@ -215,7 +215,10 @@ std::string_view ModelRedis::script_of(const Words& command) const {
 }
 
 bool ModelRedis::script_command(Client& client, const Words& command) {
-  if (command[0] == "EVAL") {
+  const bool runs_one = command[0] == "EVAL" || command[0] == "EVALSHA";
+  if (runs_one && !refuse_scripts.empty()) {
+    error(client, refuse_scripts);
+  } else if (command[0] == "EVAL") {
     scripts_[sha1(command[1])] = command[1];
     eval(client, command[1], command);
   } else if (command[0] == "EVALSHA") {

@@ -5,7 +5,7 @@ to be changed at any time: `delay` holds every piece back for so many seconds, `
 many bytes of answers have passed, `blackhole` swallows everything. `cut()` resets all connections, `refuse()` also
 takes no new ones until `accept()`. `hold()` is what a route that comes back does: nothing passes, in one direction or both, and
 nothing is lost: after `release()` it goes on, also what a client has sent that is long gone. `half_open()` ends the connections
-towards the server and leaves the client in the belief that it has one.
+towards the server and leaves the client in the belief that it has one. `refuses` names commands that this proxy does not know.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import asyncio
 import contextlib
 import socket
 import threading
+from collections.abc import Collection
 from typing import Any
 
+from support.refusing import Refusing
 from support.servers import free_port
 
 PIECE_BYTES_MAX = 65_536
 
 
 class Proxy:
-    def __init__(self, target_port: int, *, target_host: str = "127.0.0.1") -> None:
+    def __init__(self, target_port: int, *, target_host: str = "127.0.0.1", refuses: Collection[str] = ()) -> None:
         self.host = "127.0.0.1"
         self.port = free_port()
         self.delay = 0.0
@@ -32,6 +34,7 @@ class Proxy:
         self.bytes_up = 0  # towards the server
         self.bytes_down = 0
         self._target = (target_host, target_port)
+        self._refuses = refuses
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
         self._upstream: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}  # by the client's side
@@ -154,6 +157,7 @@ class Proxy:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, down: bool) -> None:
         left = self.cut_after if down else None
+        refusing = Refusing(self._refuses) if self._refuses and not down else None
         with contextlib.suppress(OSError):
             while piece := await reader.read(PIECE_BYTES_MAX):
                 if self.delay:
@@ -169,7 +173,7 @@ class Proxy:
                     self.bytes_down += len(piece)
                 else:
                     self.bytes_up += len(piece)
-                writer.write(piece)
+                writer.write(piece if refusing is None else refusing(piece))
                 await writer.drain()
                 if left is not None and left <= 0:
                     return

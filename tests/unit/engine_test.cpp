@@ -782,7 +782,7 @@ TEST(Connect, WithoutTrackingMemoryHoldsValuesForTheStalenessOnly) {
   rig.redis().refuse_tracking = true;
   rig.connect();
   rig.cache("k", "value", {"t"});
-  EXPECT_FALSE(rig.engine->stats().tracking);
+  EXPECT_EQ(rig.engine->stats().tracking, "off");
   EXPECT_EQ(rig.found("k"), "value");
   rig.pass(1100ms);
   EXPECT_EQ(rig.found("k"), "<none>");

@@ -1,4 +1,6 @@
 // Loads over processes: two engines at one model of Redis. What stands under the key decides who loads and what may be stored.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -325,25 +327,63 @@ TEST(Lease, WhoWaitsIsWokenWhenTheConnectionIsLost) {
   EXPECT_EQ(two.b.loads.size(), 1u);
 }
 
+// b, without tracking, waits for what a loads.
+struct Polling : Two {
+  Polling() {
+    b.cut();
+    redis->refuse_tracking = true;
+    b.pass(6s);
+    a.now = b.now;
+    a.engine->advance(a.now);
+    settle();
+    a.load("k");
+    settle();
+    waits = b.load("k");
+    settle();
+  }
+  std::size_t asked() const {
+    return static_cast<std::size_t>(
+        std::count(redis->log.begin(), redis->log.end(), ModelRedis::Words{"GET", "tiercel:v:k"}));
+  }
+  OperationId waits = 0;
+};
+
 TEST(Lease, WhoWaitsPollsWhereNoPushComes) {
-  Two two;
-  two.b.cut();
-  two.redis->refuse_tracking = true;
-  two.b.pass(6s);
-  ASSERT_FALSE(two.b.engine->stats().tracking);
-  two.a.now = two.b.now;
-  two.a.engine->advance(two.a.now);
-  two.settle();
-  two.a.load("k");
-  two.settle();
-  const OperationId waits = two.b.load("k");
-  two.settle();
+  Polling two;
+  ASSERT_EQ(two.b.engine->stats().tracking, "off");
   ASSERT_TRUE(two.b.loads.empty());
   two.a.finish_load("value");
   two.settle();
-  two.pass(60ms);
-  ASSERT_TRUE(two.b.outcome(waits));
-  EXPECT_EQ(two.b.value(*two.b.outcome(waits)), "value");
+  two.pass(13ms);
+  ASSERT_TRUE(two.b.outcome(two.waits));
+  EXPECT_EQ(two.b.value(*two.b.outcome(two.waits)), "value");
+}
+
+TEST(Lease, WhoPollsAsksLessAndLessOften) {
+  Polling two;
+  const std::size_t before = two.asked();
+  two.pass(300ms);
+  const std::size_t early = two.asked() - before;
+  EXPECT_GE(early, 4u);
+  EXPECT_LE(early, 9u);
+  two.pass(1500ms);
+  EXPECT_LE(two.asked() - before - early, 1500u / 80 + 1) << "never sooner than half of 160 ms";
+  EXPECT_GE(two.asked() - before - early, 1500u / 200) << "nor later than five quarters of it";
+}
+
+TEST(Lease, APushWhileTheTagsAreStillAskedForWakesAllTheSame) {
+  Two two;
+  two.a.load("k");
+  two.settle();
+  two.redis->after = [&](const ModelRedis::Words& command) {
+    if (command == ModelRedis::Words{"GET", "tiercel:v:k"}) {
+      two.redis->after = nullptr;
+      two.redis->remove("tiercel:v:k");  // the lease that was just read; a tag is read behind it
+    }
+  };
+  two.b.load("k", {"t"});
+  two.settle();
+  EXPECT_EQ(two.b.loads.size(), 1u) << "it bids, and does not wait for a lease that is gone";
 }
 
 TEST(Lease, AWaiterThatWasSealedIsWokenAllTheSame) {

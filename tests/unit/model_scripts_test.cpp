@@ -143,7 +143,7 @@ TEST_F(Model, ExtendingATagAsksForItsStamp) {
 }
 
 TEST_F(Model, AScriptThatIsCalledWronglyIsAnError) {
-  EXPECT_EQ(eval("return 1", {}).substr(0, 5), "-ERR ");
+  EXPECT_EQ(eval("return 2", {}).substr(0, 5), "-ERR ");
   EXPECT_EQ(eval(script::kSwap, {"", "v", "0.5"}).substr(0, 5), "-ERR ");
   EXPECT_EQ(eval(script::kSwap, {"", "v"}).substr(0, 5), "-ERR ");
   redis.write("k", record(RecordState::floor, 1));

@@ -8,13 +8,16 @@ namespace {
 
 using Kind = Outcome::Kind;
 
+// Scripts that went as text, but for the probe of the handshake.
+std::size_t texts(EngineRig& rig) { return rig.redis().count("EVAL") - 1; }
+
 TEST(Scripts, GoByTheDigestsThatTheHandshakeBroughtBack) {
   EngineRig rig;
   rig.connect();
   rig.cache("k", "value", {"tag"});
   EXPECT_EQ(rig.found("k"), "value");
   EXPECT_GT(rig.redis().count("EVALSHA"), 0u);
-  EXPECT_EQ(rig.redis().count("EVAL"), 0u);
+  EXPECT_EQ(texts(rig), 0u);
 }
 
 TEST(Scripts, AFillWhoseScriptWasForgottenEntersMemoryAllTheSame) {
@@ -25,12 +28,12 @@ TEST(Scripts, AFillWhoseScriptWasForgottenEntersMemoryAllTheSame) {
   rig.redis().forget_scripts();
   rig.finish_load("value");
   EXPECT_EQ(rig.value(rig.run(load)), "value");
-  EXPECT_EQ(rig.redis().count("EVAL"), 1u);
+  EXPECT_EQ(texts(rig), 1u);
   EXPECT_EQ(rig.found("k"), "value") << "its header was read again behind the text";
   EXPECT_EQ(rig.engine->stats().stores, 1u);
   EXPECT_EQ(rig.engine->stats().redis_errors, 0u);
   rig.cache("other", "value");
-  EXPECT_EQ(rig.redis().count("EVAL"), 1u) << "the server knows it again";
+  EXPECT_EQ(texts(rig), 1u) << "the server knows it again";
 }
 
 TEST(Scripts, AFillIsRefusedBehindAnInvalidationThatCameInBetween) {
@@ -111,7 +114,7 @@ TEST(Scripts, ALargeValueGoesWithTheText) {
   const std::size_t by_digest = rig.redis().count("EVALSHA");
   rig.cache("k", std::string(20'000, 'v'));
   EXPECT_EQ(rig.redis().count("EVALSHA"), by_digest);
-  EXPECT_EQ(rig.redis().count("EVAL"), 1u);
+  EXPECT_EQ(texts(rig), 1u);
   EXPECT_EQ(rig.found("k").size(), 20'000u);
 }
 

@@ -65,7 +65,7 @@ def _add_admin(router: APIRouter, cache: Cache, admin: Any) -> None:
 
 
 _NAME = re.compile(r"[^a-zA-Z0-9_]")
-_GAUGES = ("bytes", "bytes_max", "entries", "hit_ratio", "tracking", "invalidations_pending")
+_GAUGES = ("bytes", "bytes_max", "entries", "hit_ratio", "protocol", "scripts", "invalidations_pending")
 
 
 def _metric_lines(prefix: str, values: Mapping[str, Any]) -> Iterator[str]:

@@ -29,6 +29,7 @@ class TokenCarrier:
     async def heed(self, scope: Scope) -> None:
         """Before anything is looked up for this request."""
         if self.cache.fresh_of(self._brought(scope)) and not self.cache._settings.in_memory:
+            self.cache._expect_changes()
             await self.cache._read(NO_RESPONSE, fresh="now")
 
     def given(self, scope: Scope) -> tuple[bytes, bytes]:
