@@ -118,7 +118,7 @@ void Fill::reply(Core& core, Task& task, Step step, const resp::Value& value, Ti
       refused_ =
           value.is_error() ? redis::classify(value.text) : Error{ErrorCode::protocol, "SET was not answered by OK", ""};
       core.counters.redis_errors.add();
-    } else if (!core.remote->tracks() && !core.pending.covers(entry_->key())) {
+    } else if (!core.remote->tracks() && !core.pending.outdates(std::string(entry_->key()))) {
       entry_->tags_current_at.store(epoch_, std::memory_order_relaxed);  // no push will tell more; its age bounds it
       core.put_in_memory(entry_, now);
     } else if (core.remote->tells_late()) {
@@ -127,7 +127,7 @@ void Fill::reply(Core& core, Task& task, Step step, const resp::Value& value, Ti
   } else if (step.kind == ask::header && written_ && value.is_string()) {
     const Result<Header> seen = decode_header(value.text);
     if (seen && seen->stamp == entry_->facts().stamp && core.root_is_current(stamps_) &&
-        !core.pending.covers(entry_->key()))
+        !core.pending.outdates(std::string(entry_->key())))
       core.put_in_memory(entry_, now);
   }
 }

@@ -53,6 +53,7 @@ void InvalidateTask::keep_floors(Core& core, Timestamp now) {
 
 void InvalidateTask::replay(Core& core, Timestamp now) {
   at_once_ = true;
+  core.pending.sent(keys_, tags_);
   core.set_deadline(*this, now);
   if (!send_some(core, now)) return give_up(core, overloaded());
   if (outstanding_ == 0) end(core);
@@ -181,6 +182,7 @@ void InvalidateTask::forget_locally(Core& core) {
 
 void InvalidateTask::end(Core& core) {
   if (error_) return give_up(core, *error_);
+  if (at_once_) core.pending.ended(keys_, tags_);
   forget_locally(core);
   Outcome outcome;
   outcome.kind = Outcome::Kind::invalidated;
@@ -189,6 +191,7 @@ void InvalidateTask::end(Core& core) {
 }
 
 void InvalidateTask::give_up(Core& core, Error why) {
+  if (at_once_) core.pending.ended(keys_, tags_);
   for (const std::string& key : keys_) core.pending.add_key(key);
   for (const std::string& tag : tags_) core.pending.add_tag(tag);
   forget_locally(core);  // a read that went ahead may have brought the old value back

@@ -118,7 +118,7 @@ void Lookup::take_value(Core& core, Task& task, const resp::Value& value, Timest
   }
   if (value.is_error()) core.counters.damaged.add(value.text.starts_with("WRONGTYPE") ? 1 : 0);
   if (!value.is_string()) return;
-  if (core.pending.covers(key_)) {  // an invalidation that went ahead was refused: what Redis has is not the truth
+  if (core.pending.outdates(key_)) {  // an invalidation that went ahead was refused: what Redis has is not the truth
     failed_ = true;
     return;
   }
@@ -132,7 +132,7 @@ void Lookup::take_stamp(Core& core, Task& task, const resp::Value& value, Timest
   value_known_ = true;
   if (!value.is_error() && core.remote->tracks()) tracked_on_ = core.remote->generation();
   if (!value.is_string() || value.text.empty()) return;
-  if (core.pending.covers(key_)) {
+  if (core.pending.outdates(key_)) {
     failed_ = true;
     return;
   }

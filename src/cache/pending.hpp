@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "entry/key.hpp"
 
@@ -34,6 +35,9 @@ class Pending {
   }
 
   bool covers_tag(std::string_view tag) const { return root_ || tags_.contains(std::string(tag)); }
+  // The same of an answer: replies come in order, so what comes before the answer to an invalidation under way was asked before it.
+  bool outdates(const std::string& key) const { return sent_root() || sent_keys_.contains(key) || covers(key); }
+  bool outdates_tag(const std::string& tag) const { return sent_root() || sent_tags_.contains(tag) || covers_tag(tag); }
   const std::set<std::string>& patterns() const { return patterns_; }
   void remove_pattern(const std::string& pattern) { patterns_.erase(pattern); }
 
@@ -49,8 +53,18 @@ class Pending {
     tags_.clear();
     return items;
   }
+  // Under way, until it is answered or lost.
+  void sent(const std::vector<std::string>& keys, const std::vector<std::string>& tags) {
+    sent_keys_.insert(keys.begin(), keys.end());
+    sent_tags_.insert(tags.begin(), tags.end());
+  }
+  void ended(const std::vector<std::string>& keys, const std::vector<std::string>& tags) {
+    for (const std::string& key : keys) sent_keys_.extract(key);
+    for (const std::string& tag : tags) sent_tags_.extract(tag);
+  }
 
  private:
+  bool sent_root() const { return sent_tags_.contains(std::string()); }  // it is the tag without a name
   void add(std::set<std::string>& items, std::string_view item) {
     if (root_) return;  // already covered
     items.emplace(item);
@@ -68,6 +82,7 @@ class Pending {
   bool root_ = false;
   std::size_t overflows_ = 0;
   std::set<std::string> keys_, tags_, patterns_;
+  std::multiset<std::string> sent_keys_, sent_tags_;
 };
 
 }  // namespace tiercel

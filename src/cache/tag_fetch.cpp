@@ -61,6 +61,13 @@ bool TagFetch::make_root(Core& core, Task& task, std::size_t index, Timestamp no
   const std::string& key = core.names.root();
   const bool distrust = core.settings.after_restart == AfterRestart::distrust;
   const std::string_view server = core.remote->server_id().view();
+  if (!core.remote->runs_scripts()) {  // then it is found, or made, and stays as it is
+    const std::string record = new_root(core);
+    const std::array<std::string_view, 4> set{"SET", key, record, "NX"};
+    if (!core.submit(task, ask::step(ask::tag_made, index), set, now)) return false;
+    ++outstanding_;
+    return ask(core, task, index, now);
+  }
   if (!core.run_script(task, ask::step(ask::tag_made, index), script::kRoot, key,
                        {new_root(core), server, distrust ? "1" : "0"}, now))
     return false;
@@ -80,7 +87,7 @@ void TagFetch::reply(Core& core, Step step, const resp::Value& value) {
   }
   item.known.reset();
   item.written = false;
-  if (!value.is_string() || core.pending.covers_tag(item.name)) return;   // what Redis has is not the truth yet
+  if (!value.is_string() || core.pending.outdates_tag(item.name)) return;   // what Redis has is not the truth yet
   item.known = read(core, item, value.text);
   if (!item.known) {
     if (item.name == kRootTag) return;   // of another form, or of another server: nothing is current under it

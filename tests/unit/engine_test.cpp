@@ -593,6 +593,26 @@ TEST(RedisAway, WhatIsPendingGoesInFrontOfTheFirstRead) {
   }
 }
 
+TEST(RedisAway, WhatWasAskedForBeforeAnOwedInvalidationLeftDoesNotComeBack) {
+  auto redis = std::make_shared<ModelRedis>();
+  EngineRig rig(true, 1, redis), other(true, 2, redis);
+  rig.connect();
+  other.connect();
+  other.cache("k", "old");
+  bool removed = false;
+  redis->after = [&](const ModelRedis::Words& command) {
+    if (removed || command != ModelRedis::Words{"GET", "tiercel:v:k"}) return;
+    removed = true;  // the answer is not read yet, and what cannot be stored takes the old value away
+    rig.store("k", std::string(9u << 20, 'x'));
+  };
+  rig.read("k");
+  rig.step();  // the answer comes; the removal has not left
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(rig.found("k"), "<none>");
+  rig.settle();
+  EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
+}
+
 TEST(RedisRefuses, NoKeyUnderAPatternWhoseInvalidationIsRefusedIsServed) {
   EngineRig rig;
   rig.connect();
