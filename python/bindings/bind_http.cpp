@@ -10,9 +10,11 @@
 #include "cache_core.hpp"
 #include "entry/key.hpp"
 #include "http/conditional.hpp"
+#include "http/kept.hpp"
 #include "http/vary.hpp"
 #include "http_messages.hpp"
 #include "http_request.hpp"
+#include "http_rule.hpp"
 #include "outcome.hpp"
 
 namespace tiercel::python {
@@ -23,9 +25,6 @@ namespace {
 
 std::string_view view_of(const nb::bytes& bytes) { return {bytes.c_str(), bytes.size()}; }
 nb::bytes bytes_of(std::string_view text) { return nb::bytes(text.data(), text.size()); }
-nb::object sentence_or_none(const char* sentence) {
-  return *sentence == '\0' ? nb::none() : nb::object(nb::str(sentence));
-}
 
 // Borrowed values of a scope; what is missing is empty.
 class ScopeReader {
@@ -211,9 +210,7 @@ HttpDecision decide(const HttpRequest& request, int status, nb::handle headers, 
   made.length = http::content_length(fields);
   made.decision = http::decide(facts, {given, lifetime, stale, is_public}, made.received);
   if (made.decision.refusal == http::Refusal::none) {
-    for (const http::Field& field : fields) {
-      if (http::is_kept(field.name, fields)) made.kept.add(field.name, field.value);
-    }
+    for (const http::Field& field : http::kept_fields(fields)) made.kept.add(field.name, field.value);
   }
   return made;
 }
@@ -302,6 +299,9 @@ void bind_decision(nb::module_& m) {
 void bind_http(nb::module_& m) {
   bind_request(m);
   bind_decision(m);
+  bind_http_reading(m);
+  bind_http_reuse(m);
+  bind_http_resource(m);
   nb::class_<HttpRules>(m, "HttpRules")
       .def(nb::init<nb::object, const std::vector<std::string>&, std::optional<std::vector<std::string>>, bool, bool>(),
            "cache"_a.none(), nb::kw_only(), "credential_headers"_a, "identity_cookies"_a.none(), "mark"_a = true,

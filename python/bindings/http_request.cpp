@@ -1,6 +1,7 @@
 // Requests and decisions between Python and the rules. See http_request.hpp.
 #include "http_request.hpp"
 
+#include "http/reuse.hpp"
 #include "http/stored.hpp"
 
 namespace tiercel::python {
@@ -65,7 +66,7 @@ std::string HttpDecision::encode(std::string_view body, bool head, bool reset_ag
   stored.is_public = decision.is_public;
   stored.head = head;
   stored.received = received;
-  stored.age = decision.source == http::Source::defaults ? 0 : decision.age;
+  http::set_terms(stored, decision);
   const http::Fields fields = kept.view();
   stored.fields.assign(fields.begin(), fields.end());
   stored.body = body;

@@ -11,8 +11,8 @@ std::string_view unquoted(std::string_view value) {
   return value;
 }
 
-void note_seconds(std::optional<std::int64_t>& seconds, std::string_view argument) {
-  if (!seconds) seconds = parse_delta_seconds(argument).value_or(0);
+void note_seconds(std::optional<std::int64_t>& seconds, std::string_view argument, std::int64_t unusable = 0) {
+  if (!seconds) seconds = parse_delta_seconds(argument).value_or(unusable);
 }
 
 // `must-revalidate; private`, `public no-store`, `=private`: whoever wrote it meant to restrict. A word restricts wherever it stands in an
@@ -48,13 +48,20 @@ void note_directive(CacheControl& control, std::string_view element) {
   if (is("must-revalidate")) control.must_revalidate = true;
   else if (is("proxy-revalidate")) control.proxy_revalidate = true;
   else if (is("only-if-cached")) control.only_if_cached = true;
-  else if (is("public") && rest.empty()) control.is_public = true;  // the one directive that permits is read strictly
+  // Directives that permit are read strictly.
+  else if (is("public") && rest.empty()) control.is_public = true;
+  else if (is("must-understand") && rest.empty()) control.must_understand = true;
+  else if (is("immutable") && rest.empty()) control.immutable = true;
+  else if (is("max-stale") && rest.empty()) note_seconds(control.max_stale, {}, kDeltaSecondsMax);
   else {
     const std::string_view argument = rest.starts_with('=') ? unquoted(rest.substr(1)) : std::string_view("?");
     if (is("max-age")) note_seconds(control.max_age, argument);
     else if (is("s-maxage")) note_seconds(control.s_maxage, argument);
     else if (is("stale-while-revalidate")) note_seconds(control.stale_while_revalidate, argument);
     else if (is("stale-if-error")) note_seconds(control.stale_if_error, argument);
+    else if (is("max-stale")) note_seconds(control.max_stale, argument);
+    else if (is("min-fresh"))
+      note_seconds(control.min_fresh, argument, kDeltaSecondsMax);  // in doubt: never fresh enough
   }
 }
 
@@ -65,6 +72,17 @@ CacheControl parse_cache_control(Fields fields) {
   each_line(fields, "cache-control", [&](std::string_view line) {
     if (!each_element(line, [&](std::string_view element) { note_directive(control, element); }))
       control.malformed = true;
+  });
+  return control;
+}
+
+CacheControl request_control(Fields request) {
+  CacheControl control = parse_cache_control(request);
+  if (control.present) return control;
+  each_line(request, "pragma", [&](std::string_view line) {
+    each_element(line, [&](std::string_view element) {
+      if (equal_ignoring_case(element, "no-cache")) control.no_cache = true;
+    });
   });
   return control;
 }

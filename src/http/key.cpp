@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/hash.hpp"
+#include "http/target.hpp"
 
 namespace tiercel::http {
 
@@ -13,11 +14,6 @@ constexpr std::size_t kPathInTagMax = 256;
 
 bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-bool is_host_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view(".-_:[]%~").find(c) != std::string_view::npos;
 }
 
 std::string hex_digest(std::string_view bytes) {
@@ -68,13 +64,13 @@ std::string percent_decoded(std::string_view text) {
 }
 
 std::optional<std::string> resource_key(const Target& target) {
-  if (target.host.size() > 255 || !std::all_of(target.host.begin(), target.host.end(), is_host_char))
-    return std::nullopt;
+  if (!is_host(target.host)) return std::nullopt;
   std::string key;
   key.reserve(16 + target.scheme.size() + target.host.size() + target.root_path.size() + target.raw_path.size() +
               target.query.size());
-  key.append("~http ").append(kProfile);
+  key.append("~http ").append(target.profile == Profile::safe ? kSafeGeneration : kRfcGeneration);
   if (target.level > 0) key.append("+").append(std::to_string(target.level));
+  if (!target.forwarded.empty()) key.append("^").append(to_hex(target.forwarded));
   key.append(" ").append(target.scheme).append(" ");
   for (const char c : target.host) key.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
   const std::size_t head = key.size();

@@ -1,7 +1,7 @@
 // Owns: what a response is stored under, and the tags by which an unsafe request drops it.
 //
 // Key: profile generation, scheme, lower-cased Host with port, root_path, raw_path bytes, query bytes, all verbatim but for the host; parted
-// by spaces, which none of them can contain. What is not printable ASCII is named by its digest as a whole. The leading "~http" keeps
+// by spaces, which none of them can contain; behind the profile, what trusted proxies said, by its digest. What is not printable ASCII is named by its digest as a whole. The leading "~http" keeps
 // these keys apart from all that decorated functions make: their keys begin with the user's prefix. An application routes by the decoded
 // path: where something in front of the cache has rewritten it, and only there, it is part of the key.
 #pragma once
@@ -12,15 +12,20 @@
 #include <string_view>
 #include <vector>
 
+#include "http/profile.hpp"
+
 namespace tiercel::http {
 
-inline constexpr std::string_view kProfile = "s1";  // safe profile, first generation: other rules, other keys
+// The profile and the generation of its rules: other rules, other keys.
+inline constexpr std::string_view kSafeGeneration = "s1", kRfcGeneration = "r1";
 inline constexpr std::size_t kPathSegmentsMax = 32;
 
 struct Target {
   std::string_view scheme, host, root_path, raw_path, query;
   std::string_view path = {};  // decoded; empty: nothing but raw_path is known
   unsigned level = 0;  // caches further out on the way of this request: each keeps what passes at its place
+  Profile profile = Profile::safe;
+  std::string_view forwarded = {};  // names what trusted proxies said (target.hpp); empty: none is trusted
 };
 // Nothing: the host is not one (RFC 3986 3.2.2), and the response must not be stored under it.
 std::optional<std::string> resource_key(const Target& target);

@@ -42,8 +42,8 @@ const char* sentence_of(Bypass bypass) {
 }
 
 RequestRules::RequestRules(const std::vector<std::string>& credential_headers,
-                           std::vector<std::string> identity_cookies, bool all_cookies)
-    : identity_cookies_(std::move(identity_cookies)), all_cookies_(all_cookies) {
+                           std::vector<std::string> identity_cookies, bool all_cookies, RequestOptions options)
+    : identity_cookies_(std::move(identity_cookies)), all_cookies_(all_cookies), options_(options) {
   know("host", Meaning::host);
   know("cache-control", Meaning::cache_control);
   know("pragma", Meaning::pragma);
@@ -53,7 +53,8 @@ RequestRules::RequestRules(const std::vector<std::string>& credential_headers,
   for (const char* name : {"x-http-method-override", "x-http-method", "x-method-override"})
     know(name, Meaning::method_override);
   know("range", Meaning::range);
-  for (const char* name : {"if-match", "if-unmodified-since", "if-range"}) know(name, Meaning::precondition);
+  for (const char* name : {"if-match", "if-unmodified-since"}) know(name, Meaning::precondition);
+  know("if-range", Meaning::if_range);
   for (const char* name : {"if-none-match", "if-modified-since"}) know(name, Meaning::conditional);
   know("origin", Meaning::origin);
   for (const std::string& name : credential_headers) {
@@ -102,14 +103,10 @@ bool RequestRules::holds_identity(std::string_view cookies) const {
   return false;
 }
 
-void RequestRules::note_cache_control(Request& request, Fields fields, bool pragma) {
-  const CacheControl control = parse_cache_control(fields);
-  if (control.no_store || control.malformed) request.bypass = Bypass::no_store;
-  request.forced = control.no_cache;
-  if (control.present || !pragma) return;
-  each_line(fields, "pragma", [&](std::string_view line) {
-    if (equal_ignoring_case(trimmed(line), "no-cache")) request.forced = true;
-  });
+void RequestRules::note_cache_control(Request& request, Fields fields) {
+  request.control = request_control(fields);
+  if (request.control.no_store || request.control.malformed) request.bypass = Bypass::no_store;
+  request.forced = request.control.no_cache;
 }
 
 Request RequestRules::examine(std::string_view method, Fields fields) const {
@@ -119,7 +116,7 @@ Request RequestRules::examine(std::string_view method, Fields fields) const {
   const auto bypass = [&request](Bypass why) {
     if (request.bypass == Bypass::none) request.bypass = why;
   };
-  bool directives = false, pragma = false, cookie = false, header = false;
+  bool directives = false, cookie = false, header = false;
   unsigned hosts = 0;
   for (const Field& field : fields) {
     const Known* known = find(field.name);
@@ -130,10 +127,8 @@ Request RequestRules::examine(std::string_view method, Fields fields) const {
         ++hosts;
         break;
       case Meaning::cache_control:
-        directives = true;
-        break;
       case Meaning::pragma:
-        pragma = true;
+        directives = true;
         break;
       case Meaning::content_length:
         if (trimmed(field.value) != "0") bypass(Bypass::body);
@@ -148,7 +143,11 @@ Request RequestRules::examine(std::string_view method, Fields fields) const {
         bypass(Bypass::method_override);
         break;
       case Meaning::range:
-        bypass(Bypass::range);
+        request.range = true;
+        if (!options_.ranges || kind != Method::get) bypass(Bypass::range);
+        break;
+      case Meaning::if_range:
+        if (!options_.ranges || kind != Method::get) bypass(Bypass::precondition);
         break;
       case Meaning::precondition:
         bypass(Bypass::precondition);
@@ -168,7 +167,7 @@ Request RequestRules::examine(std::string_view method, Fields fields) const {
     }
   }
   if (hosts > 1) bypass(Bypass::host);
-  if ((directives || pragma) && request.bypass == Bypass::none) note_cache_control(request, fields, pragma);
+  if (directives && request.bypass == Bypass::none) note_cache_control(request, fields);
   request.credentialed = header || cookie;
   request.by_cookie_alone = cookie && !header;
   return request;

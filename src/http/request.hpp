@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/cache_control.hpp"
 #include "http/fields.hpp"
 
 namespace tiercel::http {
@@ -42,7 +43,14 @@ struct Request {
   bool by_cookie_alone = false;  // ... and that is its only one: `identity_cookies` may help
   bool conditional = false;  // If-None-Match or If-Modified-Since
   bool origin = false;  // selects as if every response said Vary: Origin
+  bool range = false;  // asks for a part, with or without If-Range
+  CacheControl control;  // what it says to caches; only read where it says anything
   std::string_view host;
+};
+
+// What is done here with requests beyond the plainest.
+struct RequestOptions {
+  bool ranges = false;  // answered from what is stored (range.hpp); else they go past the cache
 };
 
 // Which of a request's headers are looked at. Immutable once made; any thread.
@@ -50,7 +58,7 @@ class RequestRules {
  public:
   // `credential_headers` in lower case. With `identity_cookies`, Cookie counts as a credential only when it holds one of them.
   RequestRules(const std::vector<std::string>& credential_headers, std::vector<std::string> identity_cookies,
-               bool all_cookies);
+               bool all_cookies, RequestOptions options = {});
 
   Request examine(std::string_view method, Fields fields) const;
 
@@ -64,6 +72,7 @@ class RequestRules {
     upgrade,
     method_override,
     range,
+    if_range,
     precondition,
     conditional,
     origin,
@@ -77,12 +86,13 @@ class RequestRules {
   void know(std::string_view name, Meaning meaning);
   const Known* find(std::string_view name) const;
   bool holds_identity(std::string_view cookies) const;
-  static void note_cache_control(Request& request, Fields fields, bool pragma);
+  static void note_cache_control(Request& request, Fields fields);
 
   static constexpr std::size_t kNameBytesMax = 64;
   std::array<std::vector<Known>, kNameBytesMax> by_length_;
   std::vector<std::string> identity_cookies_;
   bool all_cookies_;
+  RequestOptions options_;
 };
 
 }  // namespace tiercel::http

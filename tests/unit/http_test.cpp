@@ -8,10 +8,12 @@
 #include "http/cache_control.hpp"
 #include "http/conditional.hpp"
 #include "http/fields.hpp"
+#include "http/kept.hpp"
 #include "http/key.hpp"
 #include "http/request.hpp"
 #include "http/storable.hpp"
 #include "http/stored.hpp"
+#include "http/target.hpp"
 #include "http/variants.hpp"
 #include "http/vary.hpp"
 
@@ -247,6 +249,27 @@ TEST(HttpKey, TellsApartWhatIsAnotherResource) {
   EXPECT_NE(variant_key(keys[0], "0123456789abcdef"), variant_key(keys[0], "0123456789abcdee"));
 }
 
+TEST(HttpKey, WhatTrustedProxiesSaidIsPartOfIt) {
+  const Trusted trusted{{"x-forwarded-host", "x-forwarded-proto"}};
+  std::vector<std::string> keys{key({"http", "a.example", "", "/", ""})};
+  const std::vector<std::vector<Field>> requests{{},
+                                                 {{"x-forwarded-host", "b.example"}},
+                                                 {{"x-forwarded-host", "B.example"}},
+                                                 {{"x-forwarded-proto", "https"}},
+                                                 {{"x-forwarded-host", "b.example"}, {"x-forwarded-proto", "https"}},
+                                                 {{"x-forwarded-host", "b.example"}, {"x-forwarded-host", "c.example"}},
+                                                 {{"x-forwarded-host", "b.example, c.example"}}};
+  for (const auto& request : requests) {
+    const std::string digest = forwarded_of(trusted, request).digest;
+    Target target{"http", "a.example", "", "/", ""};
+    target.forwarded = digest;
+    EXPECT_THAT(keys, ::testing::Not(::testing::Contains(key(target))));
+    keys.push_back(key(target));
+  }
+  const std::vector<Field> said{{"x-forwarded-host", "b.example"}};
+  EXPECT_TRUE(forwarded_of({}, said).digest.empty());   // nobody is trusted: nobody changes the key
+}
+
 TEST(HttpKey, ThePathAboveIsThatOfTheBytesToo) {
   const auto tags = unsafe_tags("/files/a/b", "/files/a%2Fb");
   EXPECT_THAT(tags, ::testing::Contains(stored_tags("/files").value().front()));
@@ -464,6 +487,16 @@ TEST(HttpDecision, NothingThatMayBeOneCallersOwnIsStored) {   // "Who is asking"
   EXPECT_EQ(decided(200, open, minute, false, true, true).refusal, Refusal::none);
 }
 
+TEST(HttpDecision, AGuessIsNoMoreThanADefaultWhereTheRouteMayTellCallersApart) {   // RFC 9111 4.2.2
+  const std::vector<Field> fields{{"last-modified", "Sun, 06 Nov 1994 08:39:37 GMT"}};
+  ResponseFacts facts;
+  facts.status = 200;
+  facts.fields = fields;
+  EXPECT_EQ(decide(facts, {}, kNow, {Profile::rfc}).source, Source::heuristic);
+  facts.asks = true;
+  EXPECT_EQ(decide(facts, {}, kNow, {Profile::rfc}).refusal, Refusal::asks);
+}
+
 TEST(HttpDecision, StaleOnErrorOnlyWhereNothingForbidsIt) {   // RFC 5861 4, RFC 9111 4.2.4
   const Defaults policy{true, 60.0, 30, false};
   EXPECT_EQ(decided(200, {}, policy).stale_for, 30);
@@ -474,13 +507,12 @@ TEST(HttpDecision, StaleOnErrorOnlyWhereNothingForbidsIt) {   // RFC 5861 4, RFC
 }
 
 TEST(HttpDecision, ConnectionHeadersAndOurOwnMarksAreNotKept) {   // RFC 9111 3.1, RFC 9110 7.6.1
-  const std::vector<Field> fields{{"connection", "close, X-Hop"}, {"x-hop", "1"}, {"x-kept", "1"}};
-  for (const char* name : {"Connection", "x-hop", "X-HOP", "transfer-encoding", "proxy-authenticate",
-                           "Tiercel-Cache-Control", "age", "x-cache"}) {
-    EXPECT_FALSE(is_kept(name, fields)) << name;
-  }
-  for (const char* name : {"x-kept", "etag", "date", "cache-control", "vary", "proxy"})
-    EXPECT_TRUE(is_kept(name, fields)) << name;
+  std::vector<Field> fields{{"connection", "close, X-Hop"}, {"x-hop", "1"}, {"X-HOP", "2"}};
+  for (const char* name : {"transfer-encoding", "proxy-authenticate", "Tiercel-Cache-Control", "age", "x-cache"})
+    fields.push_back({name, "1"});
+  EXPECT_TRUE(kept_fields(fields).empty());
+  for (const char* name : {"x-kept", "etag", "date", "cache-control", "vary", "proxy"}) fields.push_back({name, "1"});
+  EXPECT_EQ(kept_fields(fields).size(), 6u);
 }
 
 // ---- at rest
@@ -491,6 +523,10 @@ StoredResponse sample() {
   stored.is_public = true;
   stored.received = kNow;
   stored.age = 7;
+  stored.lifetime = 60;
+  stored.stale_while_revalidate = 30;
+  stored.stale_if_error = 86400;
+  stored.never_stale = true;
   stored.fields = {{"link", "<a>"}, {"link", "<b>"}, {"content-length", "5"}};
   stored.body = std::string_view("a\0\xff\r\n", 5);
   return stored;
@@ -509,6 +545,11 @@ TEST(HttpStored, ComesOutAsItWentIn) {
   EXPECT_EQ(read->body, sample().body);
   EXPECT_EQ(current_age(*read, kNow + 3), 10);
   EXPECT_EQ(current_age(*read, kNow - 100), 7);
+  EXPECT_EQ(read->lifetime, 60);
+  EXPECT_EQ(read->stale_while_revalidate, 30);
+  EXPECT_EQ(read->stale_if_error, 86400);
+  EXPECT_TRUE(read->never_stale);
+  EXPECT_FALSE(read->validate_always);
 }
 
 TEST(HttpStored, IsUntrustedWhenReadBack) {
@@ -523,15 +564,24 @@ TEST(HttpStored, IsUntrustedWhenReadBack) {
       EXPECT_TRUE(!read || read->body.size() <= bad.size());
     }
   }
-  std::string version = good;
-  version[0] = 2;
-  EXPECT_FALSE(decode_response(version));
+  for (const char other : {'\0', '\x01', '\x03', '\xff'}) {
+    std::string version = good;
+    version[0] = other;
+    EXPECT_FALSE(decode_response(version));
+  }
   StoredResponse split = sample();
   split.fields = {{"x", "a\r\nset-cookie: b"}};
   EXPECT_FALSE(decode_response(encode(split)));
-  StoredResponse error = sample();
-  error.status = 500;
-  EXPECT_FALSE(decode_response(encode(error)));
+  for (const int status : {99, 100, 206, 304, 412, 416, 600, 65535}) {
+    StoredResponse odd = sample();
+    odd.status = status;
+    EXPECT_FALSE(decode_response(encode(odd))) << status;
+  }
+  StoredResponse later = sample();
+  later.received = -1;
+  EXPECT_FALSE(decode_response(encode(later)));
+  later.received = std::int64_t{1} << 62;  // would overflow what is reckoned with it
+  EXPECT_FALSE(decode_response(encode(later)));
   EXPECT_FALSE(decode_variants(good));
 }
 
