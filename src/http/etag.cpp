@@ -34,7 +34,6 @@ bool strongly_equal(const EntityTag& a, const EntityTag& b) { return !a.weak && 
 bool weakly_equal(const EntityTag& a, const EntityTag& b) { return a.opaque == b.opaque; }
 
 void each_entity_tag(std::string_view line, const std::function<void(const EntityTag&)>& visit) {
-  bool closed = true;  // once a quote was found open to the end, none is looked for: each byte is passed twice at most
   while (!(line = trimmed(line)).empty()) {
     if (line.front() == ',') {
       line.remove_prefix(1);
@@ -43,13 +42,9 @@ void each_entity_tag(std::string_view line, const std::function<void(const Entit
     EntityTag tag;
     std::string_view rest = line;
     tag.weak = take_weak(rest);
-    std::size_t end = std::string_view::npos;
-    if (closed && rest.starts_with('"')) {
-      end = rest.find('"', 1);
-      closed = end != std::string_view::npos;
-      if (closed) ++end;
-    }
-    if (end == std::string_view::npos) end = std::min(rest.find(','), rest.size());
+    // A quote without another is the last one of the line: looking for its end in vain happens once.
+    const std::size_t quote = rest.starts_with('"') ? rest.find('"', 1) : std::string_view::npos;
+    const std::size_t end = quote != std::string_view::npos ? quote + 1 : std::min(rest.find(','), rest.size());
     tag.opaque = trimmed(rest.substr(0, end));
     if (!tag.opaque.empty()) visit(tag);
     line = rest.substr(end);
