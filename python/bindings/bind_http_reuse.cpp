@@ -130,6 +130,7 @@ void bind_http_reuse(nb::module_& m) {
                                               profile_named(profile));
                   })
       .def_static("is_in_not_modified", [](const std::string& name) { return http::is_in_not_modified(name); })
+      .def_static("is_in_partial", [](const std::string& name) { return http::is_in_partial(name); })
       .def_static("range", [](const nb::bytes& text,
                               std::uint64_t size) { return told(http::parse_range(text_of(text), size), size); })
       .def_static("range_of",

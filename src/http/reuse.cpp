@@ -57,7 +57,8 @@ Reason reason_to_ask(const CacheControl& request, const Terms& stored, std::int6
                                                                           : Reason::expired;
   }
   // 5.2.1.1: max-age asks for no stale response either, unless max-stale is there too; that lifts no limit on age.
-  if (request.max_age && current_age(stored, now) > *request.max_age) return Reason::request_max_age;
+  // Ages are whole seconds, rounded down: one that equals the limit has passed it, and max-age=0 always asks.
+  if (request.max_age && current_age(stored, now) >= *request.max_age) return Reason::request_max_age;
   if (request.min_fresh && left && *left < *request.min_fresh) return Reason::request_min_fresh;
   if (!stale) return Reason::fresh;
   if (!may_be_stale(stored)) return Reason::expired;

@@ -58,7 +58,7 @@ bool SfReader::next_member() {
   if (at_end()) return ended_well_ = true, false;
   if (!take(',')) return false;
   while (peek() == ' ' || peek() == '\t') ++position_;
-  return !at_end();  // a trailing comma is a fault
+  return true;  // of a trailing comma there is no member: its reader says so
 }
 
 bool SfReader::member(SfItem& member) {

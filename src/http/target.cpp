@@ -49,8 +49,7 @@ Forwarded forwarded_of(const Trusted& trusted, Fields request) {
   forwarded.digest = variant_digest(trusted.names, request);
   if (trusts(trusted, "x-forwarded-host")) {
     const auto line = only_line(request, "x-forwarded-host");
-    if (line && parse_authority(trimmed(*line)) && line->find(',') == std::string_view::npos)
-      forwarded.host = trimmed(*line);
+    if (line && parse_authority(trimmed(*line))) forwarded.host = trimmed(*line);
   }
   if (trusts(trusted, "x-forwarded-proto")) {
     const auto line = only_line(request, "x-forwarded-proto");

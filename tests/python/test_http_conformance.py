@@ -172,6 +172,7 @@ RULES: dict[str, Callable[[Case], Any]] = {
     "heuristically-cacheable": lambda c: HttpReuse.is_heuristically_cacheable(c["status"]),
     "not-modified": not_modified,
     "in-not-modified": lambda c: HttpReuse.is_in_not_modified(c["text"]),
+    "in-partial": lambda c: HttpReuse.is_in_partial(c["text"]),
     "range": lambda c: plain(HttpReuse.range(text(c["text"]), c["size"])) or "whole",
     "range-of": range_of,
     "kept": lambda c: lines(HttpReuse.kept(fields(c))),

@@ -106,6 +106,7 @@ std::map<std::string, HttpRule> reuse_rules() {
          return Json(http::not_modified(CaseFields(one, "request"), got.response, kCaseNow, profile_of(one)));
        }},
       {"in-not-modified", [](const Json& one) { return Json(http::is_in_not_modified(one.at("text").text())); }},
+      {"in-partial", [](const Json& one) { return Json(http::is_in_partial(one.at("text").text())); }},
       {"range",
        [](const Json& one) {
          const auto size = static_cast<std::uint64_t>(one.at("size").integer());
