@@ -13,7 +13,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace tiercel::test {
@@ -23,36 +22,34 @@ class Json {
   using List = std::vector<Json>;
   using Object = std::map<std::string, Json>;
 
-  Json() : value_(nullptr) {}
-  Json(std::nullptr_t) : value_(nullptr) {}
-  Json(bool value) : value_(value) {}
-  Json(int value) : value_(static_cast<double>(value)) {}
-  Json(std::int64_t value) : value_(static_cast<double>(value)) {}
-  Json(std::uint64_t value) : value_(static_cast<double>(value)) {}
-  Json(double value) : value_(value) {}
-  Json(const char* value) : value_(std::string(value)) {}
-  Json(std::string_view value) : value_(std::string(value)) {}
-  Json(std::string value) : value_(std::move(value)) {}
-  Json(List value) : value_(std::move(value)) {}
-  Json(Object value) : value_(std::move(value)) {}
+  Json(std::nullptr_t = nullptr) {}
+  Json(bool value) : kind_(Kind::flag), number_(value ? 1 : 0) {}
+  Json(int value) : Json(static_cast<double>(value)) {}
+  Json(std::int64_t value) : Json(static_cast<double>(value)) {}
+  Json(std::uint64_t value) : Json(static_cast<double>(value)) {}
+  Json(double value) : kind_(Kind::number), number_(value) {}
+  Json(const char* value) : Json(std::string(value)) {}
+  Json(std::string_view value) : Json(std::string(value)) {}
+  Json(std::string value) : kind_(Kind::text), text_(std::move(value)) {}
+  Json(List value) : kind_(Kind::list), list_(std::move(value)) {}
+  Json(Object value) : kind_(Kind::object), object_(std::move(value)) {}
   template <class T>
   Json(const std::optional<T>& value) : Json(value ? Json(*value) : Json(nullptr)) {}
 
-  bool operator==(const Json& other) const { return value_ == other.value_; }
-  bool is_null() const { return std::holds_alternative<std::nullptr_t>(value_); }
-  bool is_text() const { return std::holds_alternative<std::string>(value_); }
-  bool is_list() const { return std::holds_alternative<List>(value_); }
-  bool is_object() const { return std::holds_alternative<Object>(value_); }
-  bool truth() const { return std::get<bool>(value_); }
-  double real() const { return std::get<double>(value_); }
+  bool operator==(const Json& other) const = default;
+  bool is_null() const { return kind_ == Kind::null; }
+  bool is_text() const { return kind_ == Kind::text; }
+  bool is_list() const { return kind_ == Kind::list; }
+  bool truth() const { return must(Kind::flag), number_ != 0; }
+  double real() const { return must(Kind::number), number_; }
   std::int64_t integer() const { return static_cast<std::int64_t>(real()); }
-  const List& list() const { return std::get<List>(value_); }
-  const Object& object() const { return std::get<Object>(value_); }
-  Object& object() { return std::get<Object>(value_); }
+  const List& list() const { return must(Kind::list), list_; }
+  const Object& object() const { return must(Kind::object), object_; }
+  Object& object() { return must(Kind::object), object_; }
 
   // A text, or {"of": text, "times": n} for one that nobody would write out, or a list of such to be joined.
   std::string text() const {
-    if (is_text()) return std::get<std::string>(value_);
+    if (is_text()) return text_;
     std::string joined;
     if (is_list()) {
       for (const Json& part : list()) joined += part.text();
@@ -77,9 +74,9 @@ class Json {
 
   std::string dump() const {
     if (is_null()) return "null";
-    if (const bool* flag = std::get_if<bool>(&value_)) return *flag ? "true" : "false";
-    if (const double* number = std::get_if<double>(&value_)) return std::to_string(*number);
-    if (is_text()) return "\"" + text() + "\"";
+    if (kind_ == Kind::flag) return number_ != 0 ? "true" : "false";
+    if (kind_ == Kind::number) return std::to_string(number_);
+    if (is_text()) return "\"" + text_ + "\"";
     std::string out;
     if (is_list()) {
       for (const Json& item : list()) out += (out.empty() ? "" : ", ") + item.dump();
@@ -90,7 +87,16 @@ class Json {
   }
 
  private:
-  std::variant<std::nullptr_t, bool, double, std::string, List, Object> value_;
+  enum class Kind : std::uint8_t { null, flag, number, text, list, object };
+  void must(Kind kind) const {
+    if (kind_ != kind) throw std::invalid_argument("another kind of value: " + dump());
+  }
+
+  Kind kind_ = Kind::null;
+  double number_ = 0;
+  std::string text_;
+  List list_;
+  Object object_;
 };
 
 inline void PrintTo(const Json& value, std::ostream* out) { *out << value.dump(); }
