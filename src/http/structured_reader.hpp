@@ -13,7 +13,11 @@ class SfReader {
   explicit SfReader(std::string_view text) : text_(text) {}
 
   bool at_end() const { return position_ == text_.size(); }
-  bool take(char c) { return !at_end() && text_[position_] == c && (++position_, true); }
+  bool take(char c) {
+    if (at_end() || text_[position_] != c) return false;
+    ++position_;
+    return true;
+  }
   void skip_spaces() {
     while (peek() == ' ') ++position_;
   }
