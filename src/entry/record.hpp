@@ -17,7 +17,7 @@
 
 namespace tiercel {
 
-inline constexpr std::uint8_t kFormat = 0;  // given number 1, and frozen, with the freshness promise
+inline constexpr std::uint8_t kFormat = 1;  // frozen: what differs gets another number
 inline constexpr std::size_t kHeaderBytes = 64;
 inline constexpr std::size_t kTagRecordBytes = 24;  // stamp, deadline
 inline constexpr std::size_t kRootRecordBytes = 56;  // a tag's record, two servers

@@ -111,7 +111,7 @@ def comparable(sent: bytes) -> bytes:
 def record(dice: random.Random, stamps: Sequence[bytes], state: int | None = None) -> bytes:
     has_version = dice.random() < 0.5
     version = dice.choice([0, 1, 5, 1 << 32, (1 << 32) + 5]) if has_version else 0
-    head = b"TL\0" + bytes([dice.randrange(5) if state is None else state, 0, int(has_version), 0, 0])
+    head = b"TL\1" + bytes([dice.randrange(5) if state is None else state, 0, int(has_version), 0, 0])
     return (head + dice.choice(stamps) + struct.pack(">Q", version)).ljust(64, b"\0")
 
 

@@ -25,7 +25,7 @@ std::string read_golden(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-std::string golden(const std::string& name) { return read_golden("format-0/" + name + ".bin"); }
+std::string golden(const std::string& name) { return read_golden("format-1/" + name + ".bin"); }
 
 Stamp stamp_from(unsigned char first) {
   Stamp stamp;

@@ -1,6 +1,6 @@
-"""Writes the golden records of format 0, from docs/reference/wire-format.md alone: a second implementation, so that a
-mistake of the first cannot hide in its own files. Run once, by hand: `pip install xxhash; python write_format_0.py`.
-The files are committed and never change under the number 0; tests/unit/entry_test.cpp states their contents once more.
+"""Writes the golden records of format 1, from docs/reference/wire-format.md alone: a second implementation, so that a
+mistake of the first cannot hide in its own files. Run once, by hand: `pip install xxhash; python write_format_1.py`.
+The files are committed and never change under the number 1; tests/unit/entry_test.cpp states their contents once more.
 """
 
 import struct
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import xxhash
 
-FOLDER = Path(__file__).parent / "format-0"
+FOLDER = Path(__file__).parent / "format-1"
 VALUE, LEASE, INTENT, PASS, FLOOR = range(5)
 RAW, TIERCEL, JSON, MSGSPEC, HTTP, PICKLE = range(6)
 
@@ -33,7 +33,7 @@ def record(
     tags = tags or []
     middle = b"".join(struct.pack(">H", len(name)) + name + tag_stamp for name, tag_stamp in tags)
     middle += struct.pack(">H", len(validator)) + validator
-    head = b"TL" + struct.pack(">BBHBB", 0, state, version is not None, codec, len(tags)) + stamp(first)
+    head = b"TL" + struct.pack(">BBHBB", 1, state, version is not None, codec, len(tags)) + stamp(first)
     head += struct.pack(">QQQIII", version or 0, soft, hard, cost, len(middle), len(payload))
     rest = middle + payload
     return head + struct.pack(">I", xxhash.xxh3_64_intdigest(head + rest) & 0xFFFFFFFF) + rest
