@@ -64,10 +64,7 @@ LoadIndex History::begin_load(OperationIndex caller, std::string_view key, bool 
   else judge_herd(loads_[load], now);
   if (!away) judge_idle(operation, now);
   Story& of_key = story(key);
-  const auto leads = [this](LoadIndex other) { return loads_[other].leads; };
   loads_[load].first = of_key.running.empty() && of_key.load_ended + kDecided < now;
-  loads_[load].leads =
-      std::none_of(of_key.running.begin(), of_key.running.end(), leads) && of_key.leader_ended + kDecided < now;
   of_key.running.push_back(load);
   return load;
 }
@@ -78,7 +75,7 @@ LoadIndex History::begin_stored(std::string_view key, std::uint64_t version) {
   stored.key = key;
   stored.began = Timestamp::max();
   stored.version = version;
-  stored.running = stored.first = stored.leads = false;
+  stored.running = stored.first = false;
   loads_.push_back(std::move(stored));
   return loads_.size() - 1;
 }
@@ -95,10 +92,9 @@ void History::end_load(LoadIndex load, bool gave_value, Timestamp now) {
   if (!std::exchange(ended.running, false)) return;
   std::erase(story(ended.key).running, load);
   story(ended.key).load_ended = now;
-  if (ended.leads) story(ended.key).leader_ended = now;
   const bool may_lag = plan_.is_versioned(ended.key) && plan_.may_lag;
   if (!gave_value || ended.refresh || may_lag) story(ended.key).troubled = now;
-  else if (plan_.calm()) to_be_stored_.emplace_back(now, load);
+  else if (plan_.thrifty()) to_be_stored_.emplace_back(now, load);
   if (trace_.on)
     trace_.add(now, ended.key,
                "load " + std::to_string(load) + " ends" +
@@ -158,7 +154,9 @@ void History::end_write(const Operation& operation, const Outcome& outcome, Time
   const bool is_confirmed = outcome.kind == Outcome::Kind::invalidated || outcome.kind == Outcome::Kind::stored ||
                             (announced && !outcome.degraded);
   judge_held(operation, outcome);
-  if (outcome.kind == Outcome::Kind::pending && operation.version == 0) {
+  // A full Redis refuses a tag's new stamp: until the tag is dropped instead, the old one is still read there (seed 7312036).
+  const bool kept_promise = !plan_.faults.contains(Fault::full);
+  if (outcome.kind == Outcome::Kind::pending && operation.version == 0 && kept_promise) {
     for (const std::string& key : operation.covers) story(key).own_pending[operation.engine].add(now, operation.begin);
   }
   const bool lost = rolled_back_ && plan_.trusts_restarts() && operation.closed_since <= rolled_back_;

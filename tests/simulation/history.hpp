@@ -47,7 +47,6 @@ struct Load {
   std::uint64_t version = 0;  // what it read
   bool refresh = false, running = true;
   bool first = true;  // no other of the key ran when it began: those that began behind it lead nothing
-  bool leads = true;  // no other that leads did
   bool set = false;  // stored without a load, and without a version: the last writer wins
   Timestamp set_ended = Timestamp::max();
   bool set_lost = false;  // nobody knows whether Redis did it: its engine owes to remove it
@@ -116,7 +115,7 @@ class History {
     std::vector<Timestamp> fills;
     std::vector<LoadIndex> running;
     unsigned invalidating = 0, overwriting = 0;  // overwriting: what takes an intent away
-    Timestamp load_ended{}, leader_ended{}, overwritten{};
+    Timestamp load_ended{}, overwritten{};
     Timestamp forgotten{};  // last: an invalidation that names no version
     Timestamp disturbed{}, troubled{};  // last: an invalidation, a load that gave no value
   };

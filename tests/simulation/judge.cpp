@@ -80,7 +80,7 @@ void History::judge_value(const Operation& operation, const Outcome& outcome, Ti
   const bool bridged = outcome.kind == End::hit && outcome.degraded;
   if (!stored && !bridged && !plan_.may_lag && (plan_.calm() || outcome.entry->generation() != 0))
     judge_window(operation, load.version);
-  if (plan_.calm() && operation.kind == Kind::load && !operation.refresh) {
+  if (plan_.thrifty() && operation.kind == Kind::load && !operation.refresh) {
     judge_waiter(operation, outcome, now);
     if (outcome.kind == End::hit) judge_idle(operation, now);
   }
@@ -109,7 +109,8 @@ void History::judge_set(const Operation& operation, const Outcome& outcome, cons
   const Duration allowed = asked || operation.engine == value.engine ? Duration{0} : delta;
   const bool from_redis = outcome.entry->generation() != 0;
   const bool may_return = rolled_back_ && plan_.trusts_restarts();
-  if (value.set_lost && from_redis && !may_return && operation.engine == value.engine && operation.begin > value.set_ended)
+  if (value.set_lost && from_redis && !may_return && operation.engine == value.engine &&
+      operation.begin > value.set_ended)
     return fail(Rule::own_write, operation.key,
                 operation.words + " gave what its own engine had set without an answer, and was to remove");
   if (!gone(operation.begin - allowed)) return;
@@ -191,7 +192,7 @@ void History::judge_waiter(const Operation& operation, const Outcome& outcome, T
 // Who waits, waits for a load that runs, or has just ended.
 void History::judge_idle(const Operation& operation, Timestamp now) {
   const Story& of_key = story(operation.key);
-  if (!plan_.calm() || operation.kind != Kind::load || operation.refresh || !of_key.running.empty()) return;
+  if (!plan_.thrifty() || operation.kind != Kind::load || operation.refresh || !of_key.running.empty()) return;
   const Timestamp since = std::max({operation.begin, of_key.load_ended, of_key.disturbed, of_key.troubled});
   const Duration polls = plan_.pushes() ? Duration{0} : kPollMax;
   const Duration patience = 8 * plan_.delay_max + 2 * kTimers + polls;
@@ -229,14 +230,15 @@ void History::check_stored(Timestamp now) {
 
 void History::judge_herd(const Load& load, Timestamp now) {
   const Story& of_key = story(load.key);
-  if (!plan_.calm() || load.refresh || !plan_.pushes() || !plan_.leases() || of_key.invalidating > 0) return;
-  const Duration patience = lease_for(plan_.settings) - kTimers;
+  if (!plan_.thrifty() || load.refresh || !plan_.pushes() || !plan_.leases() || of_key.invalidating > 0) return;
+  const Duration patience =
+      lease_for(plan_.settings) - kTimers - 2 * plan_.delay_max;  // its lease is seen before it begins
   for (const LoadIndex other : of_key.running) {
     if (now - loads_[other].began >= patience) return;  // who waited for that one may load for himself
   }
   for (const LoadIndex other : of_key.running) {
     const Load& first = loads_[other];
-    if (!first.leads || first.refresh || !first.first || of_key.disturbed >= first.began - kAfterChange ||
+    if (!first.first || first.refresh || of_key.disturbed >= first.began - kAfterChange ||
         of_key.troubled >= first.began - kAfterTrouble)
       continue;
     return fail(Rule::herd, load.key,

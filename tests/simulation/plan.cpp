@@ -115,7 +115,12 @@ Plan::Plan(std::uint64_t seed, const Focus& focus)
 
 void Plan::aim(const Focus& focus) {
   if (focus.reads) reads = 0.9;
-  if (focus.sets) sets = 0.7;
+  if (focus.sets) {  // many, and long under way
+    sets = 0.7;
+    fault_every = 150ms;
+    think = 5ms;
+    delay_max = 10ms;
+  }
   if (focus.sets || focus.lags) writes = 0.2;
   if (focus.lags) life = fresh = 60s;
 }

@@ -106,6 +106,8 @@ struct Plan {
   bool pushes() const { return rung != Rung::off && rung != Rung::resp2; }
   bool leases() const { return rung != Rung::no_scripts; }
   bool calm() const { return faults.empty(); }
+  // Whether loads are held to the rules of thrift. Where tags come with the result, some are not stored: not understood yet.
+  bool thrifty() const { return calm() && !late_tags; }
   std::string described() const;
 
  private:

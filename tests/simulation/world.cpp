@@ -84,7 +84,8 @@ void World::tend() {
 
 // Behind every command of Redis: what has become of the records it names.
 void World::watch(const test::ModelRedis::Words& command) {
-  if (command.size() > 3 && redis.script_of(command) == script::kExtendTag) {  // its push outdates what loads under the tag
+  if (command.size() > 3 &&
+      redis.script_of(command) == script::kExtendTag) {  // its push outdates what loads under the tag
     const std::string tag = command[3].substr(command[3].rfind(':') + 1);
     for (const std::string& key : carriers(tag)) history.disturb(key, schedule.now());
   }
