@@ -92,14 +92,6 @@ def time_or_none(value: object, name: str) -> float | None:
     return None if value is None else time(value, name)
 
 
-def choice(value: object, name: str, *, among: tuple[str, ...]) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name}: expected a str, not {type(value).__name__}")
-    if value not in among:
-        raise ConfigurationError(f"{name}: {_short(value)} is not {' or '.join(map(repr, among))}")
-    return value
-
-
 def flag(value: object, name: str) -> bool:
     if isinstance(value, bool):
         return value
@@ -114,7 +106,7 @@ def flag(value: object, name: str) -> bool:
 def choice(value: object, name: str, *, among: tuple[str, ...]) -> str:
     shown = text(value, name).strip().lower()
     if shown not in among:
-        raise ConfigurationError(f"{name}: {_short(value)} is none of {', '.join(among)}")
+        raise ConfigurationError(f"{name}: {_short(value)} is not {' or '.join(map(repr, among))}")
     return shown
 
 

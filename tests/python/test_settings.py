@@ -167,7 +167,7 @@ BAD: dict[str, list[Any]] = {
     "connect_timeout": ["never"],
     "staleness": [0],
     "outage_staleness": [0, -1, "-1s", float("nan"), "x"],
-    "after_restart": ["", "Distrust", "never", 1, None],
+    "after_restart": ["", "mistrust", "never", 1, None],
     "breaker_overruns": [0, "x", 1.5],
     "breaker_rest": [0],
     "tracking": ["", "on", "optin,broadcast"],

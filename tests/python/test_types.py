@@ -33,7 +33,7 @@ def test_a_pattern_and_a_tag_are_values_and_refuse_what_cannot_be_one(kind: Any)
 
 
 def test_loaded_without_more_is_what_others_load_for_themselves() -> None:
-    assert Loaded("uncacheable") == ("uncacheable", b"", 0, None, None, None)
+    assert Loaded("uncacheable") == ("uncacheable", b"", 0, None, None, None, ())
 
 
 def test_every_error_is_one_of_tiercels_and_what_the_programmer_did_is_pythons_too() -> None:

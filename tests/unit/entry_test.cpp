@@ -151,7 +151,7 @@ TEST(Record, WhatNoRecordOfOursSaysIsDamagedEvenIfTheChecksumIsRight) {
   };
   ASSERT_TRUE(decode_record(with(0, "TL")));
   expect_damaged(with(0, "TM"), "another magic");
-  expect_damaged(with(2, "\1"), "another format");
+  expect_damaged(with(2, "\2"), "another format");
   expect_damaged(with(3, "\5"), "another state");
   expect_damaged(with(5, "\3"), "an unknown flag");
   expect_damaged(with(4, "\x80"), "an unknown flag");
