@@ -91,8 +91,8 @@ void Link::on_ready() {
     core_.breaker.answered();
     core_.replay_not_before = now_;
     server_id_ = ServerId::of(session.run_id());
-    core_.restarts.connected(core_, server_id_);
     fetch_root(core_, now_);
+    core_.restarts.connected(core_, server_id_);
   }
   announced_ = Announced::ready;
   tell_waiting();

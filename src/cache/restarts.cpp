@@ -39,6 +39,8 @@ void Restarts::met(Core& core, const ServerId& server) {
   noticed_ = server;
   ++count_;
   last_ = core.server_now(core.present);
+  // Not even within `staleness`: what comes back with the server undoes this process' own invalidations of tags, too.
+  if (distrusts(core)) core.everything_changed();
   core.notice(Event::Level::warning,
               distrusts(core)
                   ? "Redis was restarted or failed over: nothing that it held before is served any more "

@@ -84,6 +84,7 @@ class History {
   static std::string payload(LoadIndex load, std::string_view key) {
     return std::string(key) + "|" + std::to_string(load) + "|";
   }
+  void forget_versions(const std::string& key, Timestamp now);  // Redis has dropped its record
   void rolled_back(Timestamp now);  // Redis has lost what it confirmed of late
   void disturb(const std::string& key, Timestamp now) { story(key).disturbed = now; }
   void filled(std::string_view key, Timestamp now) { story(key).fills.push_back(now); }  // Redis holds a new value
@@ -132,7 +133,6 @@ class History {
   void judge_held(const Operation& operation, const Outcome& outcome);
   void judge_set(const Operation& operation, const Outcome& outcome, const Load& value);
   std::optional<LoadIndex> load_of(const Operation& operation, const Entry& entry);
-  void forget_versions(const std::string& key, Timestamp now);
   void know_version(const Operation& operation, const std::string& key, Timestamp now);
   void confirmed(const Operation& operation, Timestamp now);
   void end_write(const Operation& operation, const Outcome& outcome, Timestamp now);

@@ -89,6 +89,10 @@ void World::watch(const test::ModelRedis::Words& command) {
     const std::string tag = command[3].substr(command[3].rfind(':') + 1);
     for (const std::string& key : carriers(tag)) history.disturb(key, schedule.now());
   }
+  // An owed invalidation, which may have ended long ago as pending, names no version.
+  for (std::size_t at = 1; command[0] == "UNLINK" && at < command.size(); ++at) {
+    if (command[at].starts_with(kRecords)) history.forget_versions(command[at].substr(kRecords.size()), schedule.now());
+  }
   if (command.size() > 5 && redis.script_of(command) == script::kSwap) watch_swap(command);
   for (const std::size_t at : {1u, 3u}) {
     if (command.size() > at && command[at].starts_with(kRecords)) watch_fill(command[at]);

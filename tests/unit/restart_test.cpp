@@ -86,6 +86,19 @@ TEST(Restart, WhatMemoryHoldsIsNotVerifiedByARecordThatCameBack) {
   EXPECT_EQ(two.a.found("k"), "<none>");
 }
 
+TEST(Restart, ItsOwnInvalidationOfATagIsNotUndoneByTheTagThatCameBack) {
+  Pair two(AfterRestart::distrust);
+  two.a.cache("k", "old", {"t"});
+  two.redis->save();
+  ASSERT_EQ(two.a.run(two.a.invalidate({}, {"t"})).kind, Kind::invalidated);
+  two.redis->roll_back(kOther);
+  two.a.cut();
+  for (int tries = 0; tries < 100 && two.a.engine->stats().redis_state != "ready"; ++tries) two.a.pass(10ms);
+  two.a.load("other", {"t"});  // asks for the tag
+  two.a.settle();
+  EXPECT_EQ(two.a.found("k"), "<none>");  // although it is not older than `staleness` allows
+}
+
 TEST(Restart, AnAnnouncedWriteThatWasInterruptedByOneWasNotHeld) {
   for (const auto after : {AfterRestart::trust, AfterRestart::distrust}) {
     Pair two(after);
