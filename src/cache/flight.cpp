@@ -144,7 +144,8 @@ void Flight::refresh(Core& core, Timestamp now) {
   }
   if (!options_.behind) return load(core, Store::over_value, now);
   // Refreshed by another since it was decided.
-  if (options_.early > 0 && !lookup_.entry()->is_early(now, options_.early)) return land_hit(core, lookup_.entry(), false, now);
+  if (options_.early > 0 && !lookup_.entry()->is_early(now, options_.early))
+    return land_hit(core, lookup_.entry(), false, now);
   // Elections save work and carry no correctness: the swap does.
   state_ = State::electing;
   core.set_deadline(*this, now);

@@ -131,8 +131,8 @@ std::string Plan::described() const {
                      std::to_string(keys.size()) + " keys, " + ms(length) + ", delta " + ms(settings.staleness) +
                      ", network up to " + ms(delay_max) + ", loads of " + ms(load_mean) + ", life " + ms(life) +
                      (rung == Rung::optin ? "" : ", a server of rung " + std::string(name_of(rung))) +
-                     (settings.memory_bytes_max == 0 ? ", no memory" : "") +
-                     (late_tags ? ", late tags" : "") + (trusts_restarts() ? "" : ", restarts distrusted");
+                     (settings.memory_bytes_max == 0 ? ", no memory" : "") + (late_tags ? ", late tags" : "") +
+                     (trusts_restarts() ? "" : ", restarts distrusted");
   if (settings.outage_staleness > settings.staleness) text += ", delta of outages " + ms(settings.outage_staleness);
   if (calm()) return text + ", calm";
   text += ", every " + ms(fault_every) + " one of";
