@@ -164,11 +164,13 @@ class Cache(_core.CacheCore):
     async def set_many(
         self, values: Mapping[Key, Any], expire: Expire = EXPIRE, *, tags: Iterable[str] = (), type: Any = None
     ) -> int:
-        """Stores them in one write, a thousand at a time; how many were kept."""
+        """Stores them in one write, up to a thousand or 4 MiB at a time; how many were kept."""
         usable_for, codec, names = parse_expire(expire), self._codec_for(type), _names(tags)
         payloads = [(key, codec.encode(value)) for key, value in values.items()]
         outcomes = await _gather.in_parts(
-            payloads, lambda one: self._store(one[0], one[1], codec=codec.id, usable_for=usable_for, tags=names)
+            payloads,
+            lambda one: self._store(one[0], one[1], codec=codec.id, usable_for=usable_for, tags=names),
+            size=lambda one: len(one[1]),
         )
         return sum(outcome.kind == "stored" for outcome in outcomes)
 

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from tiercel import _core
 
 AT_ONCE_MAX: Final = 1_000  # all that is asked at once is to be answered within one op_timeout
+BYTES_AT_ONCE_MAX: Final = 4 << 20  # and to find room in the connection's buffer of 8 MiB
 
 One = TypeVar("One")
 
 
-async def in_parts(wanted: Sequence[One], ask: Callable[[One], _core.Operation[Any]]) -> list[Any]:
-    """What each is answered, in order: `together`, as far as that goes."""
+async def in_parts(
+    wanted: Sequence[One], ask: Callable[[One], _core.Operation[Any]], size: Callable[[One], int] = lambda one: 0
+) -> list[Any]:
+    """What each is answered, in order: `together`, as far as that goes. `size`: bytes that are sent with one."""
     results: list[Any] = []
-    for at in range(0, len(wanted), AT_ONCE_MAX):
-        results += await together([ask(one) for one in wanted[at : at + AT_ONCE_MAX]])
+    for part in _parts(wanted, size):
+        results += await together([ask(one) for one in part])
     return results
+
+
+def _parts(wanted: Sequence[One], size: Callable[[One], int]) -> Iterator[list[One]]:
+    part: list[One] = []
+    held = 0
+    for one in wanted:
+        if part and (len(part) == AT_ONCE_MAX or held + size(one) > BYTES_AT_ONCE_MAX):
+            yield part
+            part, held = [], 0
+        part.append(one)
+        held += size(one)
+    if part:
+        yield part
 
 
 @types.coroutine
