@@ -261,9 +261,17 @@ void Flight::load(Core& core, Store store, Timestamp now) {
   start_loader(core, now);
 }
 
+// Memory has something that came while this loaded. Which of the two read the source later nobody knows: hits do not go back behind it.
+bool Flight::is_overtaken(Core& core, Timestamp now) const {
+  const EntryRef held = core.memory.peek(key_, now);
+  return held && held->stamp() != stood_ && core.tags.check(*held) == TagTable::Check::current;
+}
+
 void Flight::start_loader(Core& core, Timestamp now) {
   loader_of_ = callers_.front();
   load_started_ = now;
+  const EntryRef held = core.memory.peek(key_, now);
+  stood_ = held ? held->stamp() : Stamp{};
   core.counters.loads.add();
   Event event;
   event.kind = Event::Kind::start_load;
@@ -439,8 +447,7 @@ void Flight::fill(Core& core, Timestamp now) {
   if (options_.skip_value && core.has_redis() && core.remote->ready() && !core.remote->runs_scripts())
     remove_quietly(core, key_, now);  // the old value can only go
   const bool newer_held = version && core.holds_newer(key_, *version, now);
-  // Another flight was faster than one that took too long to be joined: what that brought is newer.
-  const bool overtaken = core.flights.joinable(key_) != this && core.memory.peek(key_, now);
+  const bool overtaken = is_overtaken(core, now);
   if (!to_redis && store_ != Store::nowhere && !newer_held && !overtaken) fill_->keep(core, now);
   if (fill_->refused()) core.counters.stores_refused.add();
   else if (!core.has_redis()) core.counters.stores.add();
@@ -464,7 +471,7 @@ void Flight::filled(Core& core, Timestamp now) {
   } else if (fill_->refused()) {
     core.counters.stores_refused.add();
     if (store_ == Store::over_value) forget_old(core);
-    if (!outdated_) fill_->keep_by_age(core, now);
+    if (!outdated_ && !is_overtaken(core, now)) fill_->keep_by_age(core, now);
     give_back(core, now);
   } else {
     core.counters.stores.add();

@@ -75,6 +75,7 @@ class Flight final : public Task {
   Duration next_poll(Core& core);
   void load(Core& core, Store store, Timestamp now);
   void start_loader(Core& core, Timestamp now);
+  bool is_overtaken(Core& core, Timestamp now) const;
   void take_renewal(Core& core, Step step, const resp::Value& value);
   void look_after(Core& core, Timestamp now);
   void look_again(Core& core, Timestamp now);
@@ -102,6 +103,7 @@ class Flight final : public Task {
   std::vector<OperationId> callers_;  // in the order they came
   OperationId loader_of_ = 0;  // whose loader runs
   std::vector<TagStamp> stamps_;
+  Stamp stood_;  // what memory held when the load began
   std::string expected_;  // the stamp that must stand under the key when it is filled
   Timestamp as_of_{}, load_started_{}, patient_until_ = kNever;
   std::optional<std::uint64_t> stands_;  // the version of the value that a refresh goes over
