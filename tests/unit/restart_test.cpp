@@ -30,7 +30,10 @@ struct Pair {
     redis->roll_back(kOther);
   }
   void settle() {
-    while (a.step() | b.step()) continue;  // NOLINT(hicpp-signed-bitwise): both
+    for (bool moved = true; moved;) {
+      const bool moved_a = a.step(), moved_b = b.step();
+      moved = moved_a || moved_b;
+    }
   }
   static void reconnect(EngineRig& rig) {
     rig.cut();
