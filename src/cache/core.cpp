@@ -173,6 +173,7 @@ void Core::replay_pending(Timestamp now) {
   if (now < replay_not_before) return;
   replay_not_before = now + settings.breaker_rest;
   if (planted::is(planted::Bug::pending_forgotten)) return void(pending = Pending(settings.pending_max));
+  pending.fit_in_one_pipeline();
   const std::set<std::string> patterns = pending.patterns();
   Pending::Items items = pending.take();
   if (items.root) items.tags.emplace(kRootTag);

@@ -216,7 +216,7 @@ OperationId Engine::get_or_load(std::string_view key, LoadOptions options, Times
             core.usable_entry(key, now, true, core.since(now, options.fresh), options.fresh ? nullptr : &outage)) {
       Outcome outcome = hit(entry, true, now);
       outcome.degraded = outage;
-      outcome.refresh_wanted = wants_refresh(core, *entry, options.early, now) && flight == nullptr;
+      outcome.refresh_wanted = flight == nullptr && wants_refresh(core, *entry, options.early, now);
       count_hit(core, outcome);
       const OperationId id = core.next_id();
       core.finish_now(id, std::move(outcome));

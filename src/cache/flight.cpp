@@ -301,11 +301,11 @@ void Flight::take_renewal(Core& core, Step step, const resp::Value& value) {
 
 bool Flight::sealed_by_push(const Core& core) const {
   if (state_ == State::bidding || state_ == State::waiting || outlasts_pushes(core)) return false;
-  return !(state_ == State::loading && lease_ && lease_->renewing());
+  return !(may_yet_store() && lease_ && lease_->renewing());
 }
 
 bool Flight::outlasts_pushes(const Core& core) const {
-  return core.remote->tells_late() && state_ == State::loading && store_ == Store::under_lease;
+  return core.remote->tells_late() && may_yet_store() && store_ == Store::under_lease;
 }
 
 // Where it stands no more, nothing happens.
@@ -407,6 +407,7 @@ bool Flight::take_tags(Core& core, Timestamp now) {
 void Flight::pass(Core& core, Timestamp now) {
   outdated_ = true;
   if (store_ == Store::under_lease && core.remote->ready()) lease_->pass(core, key_, now);
+  lease_.reset();  // a pass is not given back
 }
 
 void Flight::stamped(Core& core, Timestamp now) {

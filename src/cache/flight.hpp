@@ -39,10 +39,12 @@ class Flight final : public Task {
 
   const std::string& key() const { return key_; }
   bool has_tag(std::string_view tag) const;
-  bool awaits_tags() const { return options_.tags_of_result && !result_; }
+  // Until its stamps are taken, no push of a tag reaches it but that of the any-tag.
+  bool awaits_tags() const { return options_.tags_of_result && (!result_ || state_ == State::stamping); }
   // May a reader that begins at `now` take its answer? Not if it began so long ago that it could have missed a change.
   bool may_be_joined(const Core& core, Timestamp now, std::optional<Duration> fresh) const;
   bool loading() const { return state_ == State::loading; }
+  bool may_yet_store() const { return state_ == State::loading || state_ == State::stamping; }
   // A push of its key says that somebody changed it; not while something of its own is under way, which reads the key again behind itself.
   bool sealed_by_push(const Core& core) const;
   // Where the server tells late, a push may be that of our own bid. What is loaded under a lease then goes by its lease and its stamps alone, and

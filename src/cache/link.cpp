@@ -121,6 +121,8 @@ void Link::on_down(const Error& why) {
 // What the server has ended by itself, in mid-life.
 void Link::on_untracked() {
   ++changes_;
+  core_.tags.drop_all();
+  core_.wake_all_waiting(now_);  // no push will; from now on they ask
   tell_rungs();
 }
 

@@ -42,13 +42,13 @@ bool Lookup::ask_stamp(Core& core, Task& task, Timestamp now) {
   return core.submit(task, ask::step(ask::stamp), getrange, now, true);
 }
 
-bool Lookup::ask_value(Core& core, Task& task, Timestamp now, bool tracked) {
+bool Lookup::ask_value(Core& core, Task& task, Timestamp now, Ask how) {
   begin_asking(core, now);
   held_ = {};
   const std::string record = core.names.value(key_);
   const std::array<std::string_view, 2> get{"GET", record};
-  if (!tracked) return core.submit(task, ask::step(ask::value), get, now);
-  return core.read_behind(task, ask::step(ask::value), get, now);
+  if (how == Ask::behind_script) return core.read_behind(task, ask::step(ask::value), get, now);
+  return core.submit(task, ask::step(ask::value), get, now, how == Ask::tracked);
 }
 
 void Lookup::begin_asking(Core& core, Timestamp now) {
@@ -71,8 +71,10 @@ bool Lookup::bid(Core& core, Task& task, std::string_view lease, Duration life, 
     if (!tags_.item(index).capture || tags_.recall(core, index)) continue;
     if (!tags_.make(core, task, index, now)) return false;
   }
-  return send_bid(core, task, lease, life, now) &&
-         ask_value(core, task, now, !planted::is(planted::Bug::untracked_wait));
+  const bool by_script = seen_.exists && seen_.readable;
+  if (!send_bid(core, task, lease, life, now)) return false;
+  if (planted::is(planted::Bug::untracked_wait)) return ask_value(core, task, now, Ask::untracked);
+  return ask_value(core, task, now, by_script ? Ask::behind_script : Ask::tracked);
 }
 
 bool Lookup::send_bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now) {

@@ -53,7 +53,8 @@ class Lookup {
   void begin_asking(Core& core, Timestamp now);
   bool ask_stamp(Core& core, Task& task, Timestamp now);
   void take_stamp(Core& core, Task& task, const resp::Value& value, Timestamp now);
-  bool ask_value(Core& core, Task& task, Timestamp now, bool tracked = true);
+  enum class Ask : std::uint8_t { tracked, behind_script, untracked };
+  bool ask_value(Core& core, Task& task, Timestamp now, Ask how = Ask::tracked);
   bool send_bid(Core& core, Task& task, std::string_view lease, Duration life, Timestamp now);
   bool tags_agree();
 

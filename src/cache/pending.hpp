@@ -14,12 +14,21 @@ namespace tiercel {
 
 class Pending {
  public:
+  static constexpr std::size_t kTagsAtOnceMax = 4'096, kBytesAtOnceMax = 2u << 20;
+
   explicit Pending(std::size_t items_max) : items_max_(items_max) {}
 
   void add_key(std::string_view key) { add(keys_, key); }
   void add_tag(std::string_view tag) { add(tags_, tag); }
   void add_pattern(std::string_view pattern) { add(patterns_, pattern); }
-  void add_root() { overflow(); }
+  // More tags than one pipeline takes beside what else is asked: the root stands for them.
+  void fit_in_one_pipeline() {
+    std::size_t bytes = 0;
+    for (const auto* names : {&keys_, &tags_}) {
+      for (const std::string& name : *names) bytes += name.size();
+    }
+    if (tags_.size() > kTagsAtOnceMax || bytes > kBytesAtOnceMax) overflow();
+  }
 
   bool empty() const { return !root_ && keys_.empty() && tags_.empty() && patterns_.empty(); }
   std::size_t size() const { return keys_.size() + tags_.size() + patterns_.size() + (root_ ? 1 : 0); }

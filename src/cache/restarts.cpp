@@ -20,7 +20,10 @@ void Restarts::connected(Core& core, const ServerId& server) {
     hidden_ = true;
     return;
   }
-  if (server_.known() && server_ != server) met(core, server);
+  if (server_.known() && server_ != server) {
+    noticed_ = {};  // it may be one that was met before
+    met(core, server);
+  }
   server_ = server;
 }
 

@@ -18,7 +18,12 @@ std::vector<std::string_view> command(std::string_view how, std::string_view scr
   return command;
 }
 
-bool is_forgotten(const resp::Value& value) { return value.is_error() && value.text.starts_with("NOSCRIPT"); }
+// Or the user may run scripts by their text alone, or a proxy knows no other way.
+bool is_forgotten(const resp::Value& value) {
+  if (!value.is_error()) return false;
+  return value.text.starts_with("NOSCRIPT") || value.text.starts_with("NOPERM") ||
+         value.text.starts_with("ERR unknown command");
+}
 
 }  // namespace
 

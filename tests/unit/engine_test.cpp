@@ -593,6 +593,21 @@ TEST(RedisAway, WhatIsPendingGoesInFrontOfTheFirstRead) {
   }
 }
 
+TEST(RedisAway, MoreTagsThanOnePipelineTakesAreSettledByTheRoot) {
+  EngineSettings settings = EngineRig::settings_for(true);
+  settings.pending_max = 100'000;
+  EngineRig rig(settings, 1);
+  rig.connect();
+  rig.cache("k", "old", {"t"});
+  rig.cut();
+  rig.run(rig.invalidate({}, {"t"}));
+  for (int n = 0; n < 12'000; ++n) rig.run(rig.invalidate({}, {"tag:" + std::to_string(n)}));
+  rig.pass(5s);
+  EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
+  EXPECT_EQ(rig.engine->stats().pending, 0u);
+  EXPECT_EQ(rig.engine->stats().pending_overflows, 1u);
+}
+
 TEST(RedisAway, WhatWasAskedForBeforeAnOwedInvalidationLeftDoesNotComeBack) {
   auto redis = std::make_shared<ModelRedis>();
   EngineRig rig(true, 1, redis), other(true, 2, redis);
