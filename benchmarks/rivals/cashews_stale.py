@@ -55,5 +55,5 @@ class Cashews:
             return False
         return True
 
-    def degraded(self) -> bool:
-        return False
+    def troubles(self) -> int | None:
+        return 0

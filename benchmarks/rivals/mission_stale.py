@@ -70,8 +70,8 @@ class Mission:
             return False
         return True
 
-    def degraded(self) -> bool:
-        return False
+    def troubles(self) -> int | None:
+        return 0
 
     async def _delete_pattern(self, pattern: str) -> None:
         matching = [key async for key in self._redis.scan_iter(match=pattern)]

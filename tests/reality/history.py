@@ -47,7 +47,7 @@ class Read:
     ended: int
     value: Value | None
     fresh: bool = False  # asked with fresh="now"
-    degraded: bool = False  # the answer said so
+    degraded: bool = False  # Redis failed it, or may have: it may be of a load without a lease
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,5 +44,5 @@ class Deaf:
                 del self._values[key]
         return True
 
-    def degraded(self) -> bool:
-        return False
+    def troubles(self) -> int | None:
+        return 0

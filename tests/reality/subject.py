@@ -22,7 +22,7 @@ class Subject(Protocol):
     async def load(self, key: str, loader: Loader, *, expire: float, tags: Sequence[str], fresh: bool) -> str: ...
     async def look(self, key: str, *, fresh: bool) -> str | None: ...
     async def invalidate(self, keys: Sequence[str], tags: Sequence[str], patterns: Sequence[str]) -> bool: ...
-    def degraded(self) -> bool: ...
+    def troubles(self) -> int | None: ...  # with Redis so far; None: it cannot be used now
 
 
 class Tiercel:
@@ -61,8 +61,9 @@ class Tiercel:
             confirmed = bool(await self._invalidator.emit("changed", patterns=patterns)) and confirmed
         return confirmed
 
-    def degraded(self) -> bool:
-        return bool(self.cache.stats().redis["state"] != "ready")
+    def troubles(self) -> int | None:
+        redis = self.cache.stats().redis
+        return redis["timeouts"] + redis["reconnects"] if redis["state"] == "ready" else None
 
     async def _by_function(self, key: str, loader: Loader, tags: tuple[str, ...]) -> str:
         """Through `@cache.cached`. The loader travels in the context: a function's arguments would be its key."""

@@ -61,16 +61,16 @@ class Worker:
         """get_or_load, or the decorated function. `before` and `after` are awaited on both sides of what the loader reads."""
         name = f"{self.name}#{next(self._numbers)}"
         loader = self._loader(name, key, before, after)
-        degraded, began = self.subject.degraded(), now()
+        troubles, began = self.subject.troubles(), now()
         text = await self.subject.load(key, loader, expire=expire, tags=self.tags_of[key], fresh=fresh)
         via = "cached" if key.startswith(CACHED_PREFIX) and not fresh else "get_or_load"
-        return self._wrote_read(name, via, key, began, text, fresh, degraded) or 0
+        return self._wrote_read(name, via, key, began, text, fresh, troubles) or 0
 
     async def look(self, key: str, *, fresh: bool = False) -> int | None:
         name = f"{self.name}#{next(self._numbers)}"
-        degraded, began = self.subject.degraded(), now()
+        troubles, began = self.subject.troubles(), now()
         text = await self.subject.look(key, fresh=fresh)
-        return self._wrote_read(name, "get", key, began, text, fresh, degraded)
+        return self._wrote_read(name, "get", key, began, text, fresh, troubles)
 
     async def write(
         self, rows: Sequence[str], *, keys: Sequence[str] = (), tags: Sequence[str] = (), patterns: Sequence[str] = ()
@@ -101,11 +101,11 @@ class Worker:
         return load
 
     def _wrote_read(
-        self, name: str, via: str, key: str, began: int, text: str | None, fresh: bool, degraded: bool
+        self, name: str, via: str, key: str, began: int, text: str | None, fresh: bool, troubles: int | None
     ) -> int | None:
         ended = now()
         value = Value.parse(text) if text is not None else None
-        degraded = degraded or self.subject.degraded()
+        degraded = troubles is None or troubles != self.subject.troubles()  # it may have been loaded without a lease
         self._write(Read(name, self.name, via, key, began, ended, value, fresh, degraded))
         return value.version if value is not None else None
 
