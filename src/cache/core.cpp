@@ -177,9 +177,19 @@ void Core::replay_pending(Timestamp now) {
   const std::set<std::string> patterns = pending.patterns();
   Pending::Items items = pending.take();
   if (items.root) items.tags.emplace(kRootTag);
+  std::map<std::uint64_t, std::vector<std::string>> owed;
+  for (const auto& [key, version] : items.floors) {
+    if (remote->runs_scripts()) owed[version].push_back(key);
+    else items.keys.insert(key);
+  }
   if (!items.keys.empty() || !items.tags.empty()) {
     auto& task = add<InvalidateTask>(std::vector<std::string>(items.keys.begin(), items.keys.end()),
                                      std::vector<std::string>(items.tags.begin(), items.tags.end()));
+    task.abandoned = true;
+    task.replay(*this, now);
+  }
+  for (auto& [version, keys] : owed) {
+    auto& task = add<InvalidateTask>(std::move(keys), std::vector<std::string>{}, version);
     task.abandoned = true;
     task.replay(*this, now);
   }

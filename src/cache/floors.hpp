@@ -1,5 +1,5 @@
-// Owns: on memory://, the versions that invalidations and writes named: what is older is not stored for a while. In Redis a floor stands in the
-// key's place. Bounded: when it is full, what does not fit is forgotten, as Redis forgets when it is full.
+// Owns: the versions that invalidations and writes named, where Redis cannot keep them: on memory://, and of what could not be sent. What is older is
+// not stored for a while. In Redis a floor stands in the key's place. Bounded: when it is full, what comes last is not remembered.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,13 @@ namespace tiercel {
 class Floors {
  public:
   static constexpr std::size_t kKeysMax = 10'000;
+  static constexpr Duration kSweepEvery = std::chrono::seconds{1};
 
   void raise(std::string_view key, std::uint64_t version, Timestamp until, Timestamp now) {
-    if (floors_.size() >= kKeysMax)
+    if (floors_.size() >= kKeysMax && now >= sweep_again_) {
+      sweep_again_ = now + kSweepEvery;
       std::erase_if(floors_, [now](const auto& floor) { return floor.second.until <= now; });
+    }
     const auto at = floors_.find(key);
     if (at == floors_.end()) {
       if (floors_.size() < kKeysMax) floors_.emplace(key, Floor{version, until});
@@ -41,6 +44,7 @@ class Floors {
     Timestamp until;
   };
   std::map<std::string, Floor, std::less<>> floors_;
+  Timestamp sweep_again_{};
 };
 
 }  // namespace tiercel

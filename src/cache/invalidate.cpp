@@ -192,7 +192,11 @@ void InvalidateTask::end(Core& core) {
 
 void InvalidateTask::give_up(Core& core, Error why) {
   if (at_once_) core.pending.ended(keys_, tags_);
-  for (const std::string& key : keys_) core.pending.add_key(key);
+  for (const std::string& key : keys_) {
+    if (!version_) core.pending.add_key(key);
+    else core.pending.add_floor(key, *version_);
+    if (version_) core.floors.raise(key, *version_, core.present + floor_for(core), core.present);
+  }
   for (const std::string& tag : tags_) core.pending.add_tag(tag);
   forget_locally(core);  // a read that went ahead may have brought the old value back
   Outcome outcome;

@@ -2,7 +2,10 @@
 // of the root stamp stands for all of them. They are sent before Redis is trusted again, and die with the process.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -20,23 +23,31 @@ class Pending {
 
   void add_key(std::string_view key) { add(keys_, key); }
   void add_tag(std::string_view tag) { add(tags_, tag); }
+  // What names a version leaves what is newer, and a floor.
+  void add_floor(const std::string& key, std::uint64_t version) {
+    if (root_) return;
+    std::uint64_t& floor = floors_[key];
+    floor = std::max(floor, version);
+    if (size() > items_max_) overflow();
+  }
   void add_pattern(std::string_view pattern) { add(patterns_, pattern); }
-  // More tags than one pipeline takes beside what else is asked: the root stands for them.
+  // More tags and floors than one pipeline takes beside what else is asked: the root stands for them.
   void fit_in_one_pipeline() {
     std::size_t bytes = 0;
     for (const auto* names : {&keys_, &tags_}) {
       for (const std::string& name : *names) bytes += name.size();
     }
-    if (tags_.size() > kTagsAtOnceMax || bytes > kBytesAtOnceMax) overflow();
+    for (const auto& [key, version] : floors_) bytes += key.size();
+    if (tags_.size() + floors_.size() > kTagsAtOnceMax || bytes > kBytesAtOnceMax) overflow();
   }
 
-  bool empty() const { return !root_ && keys_.empty() && tags_.empty() && patterns_.empty(); }
-  std::size_t size() const { return keys_.size() + tags_.size() + patterns_.size() + (root_ ? 1 : 0); }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return keys_.size() + floors_.size() + tags_.size() + patterns_.size() + (root_ ? 1 : 0); }
   std::size_t overflows() const { return overflows_; }
 
   // What Redis may still hold under this key is not to be trusted.
   bool covers(std::string_view key) const {
-    if (root_ || keys_.contains(std::string(key))) return true;
+    if (root_ || keys_.contains(std::string(key)) || floors_.contains(std::string(key))) return true;
     for (const std::string& pattern : patterns_) {
       if (glob_match(pattern, key)) return true;
     }
@@ -53,12 +64,14 @@ class Pending {
   struct Items {
     bool root = false;
     std::set<std::string> keys, tags;
+    std::map<std::string, std::uint64_t> floors;
   };
   // Keys, tags and the root, to be sent now: what is not confirmed comes back by add_*. Patterns stay until their scan has ended.
   Items take() {
-    Items items{root_, std::move(keys_), std::move(tags_)};
+    Items items{root_, std::move(keys_), std::move(tags_), std::move(floors_)};
     root_ = false;
     keys_.clear();
+    floors_.clear();
     tags_.clear();
     return items;
   }
@@ -83,6 +96,7 @@ class Pending {
     if (!root_) ++overflows_;
     root_ = true;
     keys_.clear();
+    floors_.clear();
     tags_.clear();
     patterns_.clear();
   }
@@ -91,6 +105,7 @@ class Pending {
   bool root_ = false;
   std::size_t overflows_ = 0;
   std::set<std::string> keys_, tags_, patterns_;
+  std::map<std::string, std::uint64_t> floors_;
   std::multiset<std::string> sent_keys_, sent_tags_;
 };
 

@@ -14,9 +14,13 @@ namespace tiercel {
 class RefreshRests {
  public:
   static constexpr std::size_t kKeysMax = 10'000;
+  static constexpr Duration kSweepEvery = std::chrono::seconds{1};
 
   void rest(const std::string& key, Timestamp until, Timestamp now) {
-    if (until_.size() >= kKeysMax) std::erase_if(until_, [now](const auto& rested) { return rested.second <= now; });
+    if (until_.size() >= kKeysMax && now >= sweep_again_) {
+      sweep_again_ = now + kSweepEvery;
+      std::erase_if(until_, [now](const auto& rested) { return rested.second <= now; });
+    }
     if (until_.size() < kKeysMax) until_[key] = until;
   }
   bool rests(std::string_view key, Timestamp now) {
@@ -30,6 +34,7 @@ class RefreshRests {
 
  private:
   std::map<std::string, Timestamp, std::less<>> until_;
+  Timestamp sweep_again_{};
 };
 
 }  // namespace tiercel

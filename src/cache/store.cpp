@@ -11,6 +11,8 @@ void StoreTask::start(Core& core, Timestamp now) {
   core.key_changed(key_);
   if (!core.has_redis()) return keep_locally(core, now);
   if (!core.may_use_redis(now)) {
+    if (options_.version && core.floors.above(key_, *options_.version, now))
+      return refuse(core, {ErrorCode::superseded, "a newer version is known", "Redis will hear of it"});
     core.pending.add_key(key_);
     return keep_locally(core, now);
   }

@@ -608,6 +608,29 @@ TEST(RedisAway, MoreTagsThanOnePipelineTakesAreSettledByTheRoot) {
   EXPECT_EQ(rig.engine->stats().pending_overflows, 1u);
 }
 
+TEST(RedisAway, TheVersionOfAPendingInvalidationIsRemembered) {
+  auto redis = std::make_shared<ModelRedis>();
+  EngineRig rig(true, 1, redis), other(true, 2, redis);
+  rig.connect();
+  other.connect();
+  const auto store = [](EngineRig& by, std::uint64_t version) {
+    StoreOptions options;
+    options.usable_for = 60s;
+    options.version = version;
+    return by.run(by.engine->store("k", "of a version", options, by.now)).kind;
+  };
+  rig.cut();
+  const std::vector<std::string> keys{"k"};
+  EXPECT_EQ(rig.run(rig.engine->invalidate(keys, {}, rig.now, 10)).kind, Kind::pending);
+  EXPECT_EQ(store(rig, 9), Kind::not_stored);
+  EXPECT_EQ(rig.found("k"), "<none>");
+  rig.pass(3s);
+  EXPECT_EQ(rig.run(rig.read("k")).kind, Kind::miss);
+  other.pass(3s);
+  EXPECT_EQ(store(other, 9), Kind::not_stored);
+  EXPECT_EQ(store(other, 10), Kind::stored);
+}
+
 TEST(RedisAway, WhatWasAskedForBeforeAnOwedInvalidationLeftDoesNotComeBack) {
   auto redis = std::make_shared<ModelRedis>();
   EngineRig rig(true, 1, redis), other(true, 2, redis);
