@@ -206,8 +206,9 @@ class Cache(_core.CacheCore):
             usable_for = expire_of_result(life(own[0])) if callable(life) else life
             if usable_for == 0:
                 return Loaded("answer_only", payload, codec.id)
-            number = version_of_result(version(own[0])) if callable(version) else version
-            of_result = tags_of_result(tags(own[0])) if callable(tags) else ()
+            nothing = own[0] is None  # it has no version, and nothing to be named after
+            number = version_of_result(None if nothing else version(own[0])) if callable(version) else version
+            of_result = tags_of_result(tags(own[0])) if callable(tags) and not nothing else ()
             return Loaded("value", payload, codec.id, usable_for, version=number, tags=of_result)
 
         names, late = () if callable(tags) else _names(tags), callable(tags)

@@ -56,8 +56,8 @@ def cached(
                   "team:{result.team_id}", or a function of the result that names all of them
     jitter        how much sooner than `expire` it may expire, by chance: a fraction (0.1) or a time ("30s")
     stale         how long past its expiry a value may serve while it is refreshed, or when that fails
-    early         how eagerly it is loaded anew before it expires, behind one caller among all processes: 1, so many loads' lengths before
-                  that on average; 0, not at all
+    early         how eagerly it is loaded anew before it expires, behind the answer to one caller among all processes: 1, so many loads'
+                  lengths before that on average; 0 (default), not at all
     soft_timeout  how long a caller waits for the refresh before it takes the stale value (default: not at all)
     hard_timeout  how long a load may take; TimeoutError beyond
     condition     called with the result: store it?

@@ -186,10 +186,10 @@ class Policy:
 
     def _tags_of_result(self, value: Any) -> tuple[str, ...]:
         asked = self.options.tags_of_result
-        if callable(asked):
-            return tags_of_result(asked(value), f"{self.name}(): tags")
         if value is None:
             return ()  # there is nothing to name
+        if callable(asked):
+            return tags_of_result(asked(value), f"{self.name}(): tags")
         named = (template.fill({RESULT: value}) for template in asked)
         return tags_of_result(named, f"{self.name}(): tags")
 

@@ -48,14 +48,23 @@ class Template:
         return "".join(
             part.text
             if part.parameter is None
-            else part.text + _text(self, follow(arguments[part.parameter], part.path))
+            else part.text + _text(self, self._follow(arguments[part.parameter], part.path))
             for part in self.parts
         )
 
+    def _follow(self, value: Any, path: tuple[str, ...]) -> Any:
+        try:
+            return follow(value, path)
+        except AttributeError as missing:
+            raise AttributeError(
+                f"{self.source!r}: a {type(value).__qualname__} has nothing at {'.'.join(path)!r} ({missing})"
+            ) from missing
+
 
 def follow(value: Any, path: Iterable[str]) -> Any:
+    """Attributes; of a mapping, its items."""
     for name in path:
-        value = getattr(value, name)
+        value = value[name] if isinstance(value, Mapping) and name in value else getattr(value, name)
     return value
 
 

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 log = logging.getLogger("tiercel")
 
-EARLY: Final = 1.0
+EARLY: Final = (
+    0.0  # the load outlives its caller, and may use what that has closed by then: whoever knows better says so
+)
 EARLY_MAX: Final = 1000.0
 
 _behind: set[asyncio.Task[None]] = set()  # loops hold tasks weakly

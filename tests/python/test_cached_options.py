@@ -557,3 +557,30 @@ def test_caching_switched_off_calls_straight_through() -> None:
 def test_early_that_cannot_be_is_refused(early: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=re.escape(words)):
         Cache("memory://").cached(prefix="p", early=early)
+
+
+async def test_a_tag_of_the_result_may_be_an_item_of_a_mapping() -> None:
+    async with Cache("memory://") as cache:
+
+        @cache.cached(prefix="member", tags=["members", "team:{result.team}"])
+        async def member(number: int) -> dict[str, str]:
+            return {"team": "blue"} if number else {}
+
+        await member(1)
+        assert await cache.invalidate(tags=["team:blue"])
+        assert not await cache.exists("member:1")
+        with pytest.raises(AttributeError, match=r"'team:\{result.team\}': a dict has nothing at 'team'"):
+            await member(0)
+
+
+async def test_nothing_has_no_version_and_no_tags() -> None:
+    async with Cache("memory://") as cache:
+
+        @cache.cached(prefix="row", tags=lambda row: [row["tag"]], version=lambda row: row["version"])
+        async def row(number: int) -> dict[str, int] | None:
+            return None
+
+        assert await row(1) is None
+        assert await cache.exists("row:1")
+        found = await cache.get_or_load("x", lambda: None, version=lambda row: row["v"], tags=lambda row: [row["t"]])
+        assert found is None and await cache.exists("x")
