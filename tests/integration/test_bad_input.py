@@ -187,9 +187,9 @@ async def test_a_record_of_another_format_or_a_damaged_one_is_a_miss_and_is_repl
     await on_redis.set("key", "value")
     record = bytearray(redis_server.client.get("tiercel:v:key"))
     if damage == "older format":
-        record[2] = 255
+        record[2] = 0
     elif damage == "newer format":
-        record[2] = 1
+        record[2] = 2
     elif damage == "flipped bit":
         record[-1] ^= 1
     elif damage == "cut":
