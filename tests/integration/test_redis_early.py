@@ -96,8 +96,8 @@ async def test_a_refresh_that_fails_is_logged_and_the_value_goes_on_serving(
         assert await asyncio.gather(*map(fails, ENTRIES)) == list(ENTRIES)
 
 
-def test_a_def_function_is_refreshed_in_a_thread(redis_server: Server) -> None:
-    cache = Cache(redis_server.url(), op_timeout=5)
+def test_a_def_function_is_refreshed_in_a_thread(fresh_redis: Server) -> None:
+    cache = Cache(fresh_redis.url(), op_timeout=5)  # the background thread keeps its connection
     loads: Counter[int] = Counter()
 
     @cache.cached(prefix="plain", expire=10, early=EAGER)
