@@ -166,7 +166,7 @@ class Core {
   Breaker breaker;
   Pending pending;
   Written written;
-  Floors floors;  // on memory:// alone
+  Floors floors;  // on memory://, and of what could not be sent
   RefreshRests refresh_rests;
   Beats beats;
   Restarts restarts;

@@ -36,7 +36,6 @@ class Floors {
   void forget(std::string_view key) {
     if (const auto at = floors_.find(key); at != floors_.end()) floors_.erase(at);
   }
-  void clear() { floors_.clear(); }
 
  private:
   struct Floor {
